@@ -1,0 +1,134 @@
+"""Everything that can go wrong, as data.
+
+LinnetError
+├── WebhookRefused            a request from outside is not accepted
+│   ├── Forbidden             403  not from the vendor, or not for a number of ours
+│   ├── MalformedRequest      400  cannot be read
+│   └── TooLarge              413  longer than any text can be
+├── SettingsError             credentials.yml or the environment is wrong
+├── LookUpFailed              a vendor could not be asked what it has
+├── AssistantFailed           no answer from the assistant
+│   ├── ActionServerFailed    the action server is down or raised
+│   └── AssistantTimedOut     it took too long
+├── TurnLost                  another worker holds this turn now
+└── DatabaseUnavailable       PostgreSQL does not answer
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LinnetError(Exception):
+    """The root. A subclass carries what there is to say about it.
+
+    Attributes:
+        code: stable, for dashboards and documentation.
+        staff: one sentence for the front desk.
+        retry: whether trying the same thing again can help.
+        detail: one sentence for engineers.
+    """
+
+    code: ClassVar[str] = "error"
+    staff: ClassVar[str] = "Something went wrong."
+    retry: ClassVar[bool] = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+class WebhookRefused(LinnetError):
+    """A request from outside is not accepted; nothing of it is stored.
+
+    Attributes:
+        reason: which check failed, a word or two with hyphens, counted as a metric.
+        status: the HTTP status of the answer.
+    """
+
+    code = "webhook.refused"
+    staff = "A request that is not from the gateway was turned away."
+    status: ClassVar[int] = 400
+    reason: str = "refused"
+
+    def __init__(self, detail: str, reason: str | None = None) -> None:
+        super().__init__(detail)
+        if reason is not None:
+            self.reason = reason
+
+
+class Forbidden(WebhookRefused):
+    """Not from the vendor, or not for a number of ours."""
+
+    code = "webhook.forbidden"
+    status = 403
+    reason = "signature"
+
+
+class MalformedRequest(WebhookRefused):
+    """It cannot be read as what the vendor documents."""
+
+    code = "webhook.malformed"
+    reason = "malformed"
+
+
+class TooLarge(WebhookRefused):
+    """Longer than any text can be."""
+
+    code = "webhook.too-large"
+    status = 413
+    reason = "too-large"
+
+
+class SettingsError(LinnetError):
+    """credentials.yml or the environment is wrong; the detail says what to write where."""
+
+    code = "settings"
+    staff = "Linnet is not configured correctly."
+
+
+class LookUpFailed(LinnetError):
+    """The vendor could not be asked what it has; nothing is known."""
+
+    code = "gateway.look-up-failed"
+    staff = "The gateway cannot be asked at the moment."
+    retry = True
+
+
+class AssistantFailed(LinnetError):
+    """There is no answer from the assistant."""
+
+    code = "assistant.failed"
+    staff = "The assistant could not answer this text; please answer it yourself."
+    retry = True
+
+
+class ActionServerFailed(AssistantFailed):
+    """The action server is down or raised."""
+
+    code = "assistant.action-server"
+    staff = "The assistant could not reach the appointment book; please answer this text."
+
+
+class AssistantTimedOut(AssistantFailed):
+    """The assistant took too long."""
+
+    code = "assistant.timed-out"
+
+
+class TurnLost(LinnetError):
+    """The lease ran out and another worker holds this turn now; nothing was written."""
+
+    code = "turn.lost"
+    staff = "Another worker answers this text."
+
+
+class DatabaseUnavailable(LinnetError):
+    """PostgreSQL does not answer."""
+
+    code = "database.unavailable"
+    staff = "The database does not answer."
+    retry = True

@@ -1,0 +1,109 @@
+"""Stores what gateways bring, before anything is answered: texts and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from psycopg.types.json import Jsonb
+
+from connectors.gateways.base import Inbound, Receipt
+from database.pool import Connection, Pool
+from messaging.receipts import store_receipt
+
+BURST_LONGEST = 4
+"""A burst is cut after this many burst windows, so that somebody who never stops texting
+is answered all the same (and is answered that often at most)."""
+
+# One statement, so one round trip and one commit. The conversation's row is locked before the
+# text is inserted; a turn that ends at the same time locks it too and then sees the text.
+STORE = """
+WITH talk AS (
+    INSERT INTO conversation AS c
+        (id, gateway, number, phone, created_at, waiting_since, turn_due_at)
+    SELECT %(id)s, %(gateway)s, %(number)s, %(phone)s, %(received_at)s, now(), now() + %(burst)s
+    WHERE NOT EXISTS (
+        SELECT FROM inbound_text WHERE gateway = %(gateway)s AND external_id = %(external_id)s)
+    ON CONFLICT (number, phone) DO UPDATE SET
+        gateway = EXCLUDED.gateway,
+        waiting_since = coalesce(c.waiting_since, now()),
+        turn_due_at = least(now() + %(burst)s, coalesce(c.waiting_since, now()) + %(longest)s)
+    RETURNING id
+), stored AS (
+    INSERT INTO inbound_text (conversation_id, gateway, external_id, body, media, received_at)
+    SELECT id, %(gateway)s, %(external_id)s, %(body)s, %(media)s, %(received_at)s FROM talk
+    ON CONFLICT (gateway, external_id) DO NOTHING
+    RETURNING 1
+)
+SELECT pg_notify('linnet_inbox', '') FROM stored
+"""
+
+
+async def store_text(
+    connection: Connection,
+    gateway: str,
+    text: Inbound,
+    received_at: datetime,
+    *,
+    burst_seconds: float,
+) -> bool:
+    """Store a text once, and set the time at which its conversation is to be worked on.
+
+    Args:
+        connection: in autocommit mode or in a transaction.
+        gateway: the name of the gateway that brought it.
+        text: what it brought.
+        received_at: when, UTC.
+        burst_seconds: texts that come within this time of each other are one turn.
+
+    Returns:
+        False where the gateway brought this text before; nothing was done then.
+    """
+    burst = timedelta(seconds=burst_seconds)
+    cursor = await connection.execute(
+        STORE,
+        {
+            "id": uuid4(),
+            "gateway": gateway,
+            "number": text.recipient,
+            "phone": text.sender,
+            "external_id": text.external_id,
+            "body": text.body.replace("\x00", ""),  # PostgreSQL's text cannot hold NUL
+            "media": Jsonb([{"url": m.url, "content_type": m.content_type} for m in text.media]),
+            "received_at": received_at,
+            "burst": burst,
+            "longest": burst * BURST_LONGEST,
+        },
+    )
+    return cursor.rowcount > 0
+
+
+async def store_events(
+    pool: Pool,
+    gateway: str,
+    events: Sequence[Inbound | Receipt],
+    received_at: datetime,
+    *,
+    burst_seconds: float,
+) -> None:
+    """Store everything that one request brought; what was stored before is passed over.
+
+    Args:
+        pool: of connections.
+        gateway: the name of the gateway.
+        events: what its request says.
+        received_at: when the request came, UTC.
+        burst_seconds: texts that come within this time of each other are one turn.
+
+    Raises:
+        psycopg.OperationalError: the database is away; the caller keeps the events.
+    """
+    async with pool.connection() as connection:
+        for event in events:
+            if isinstance(event, Inbound):
+                await store_text(
+                    connection, gateway, event, received_at, burst_seconds=burst_seconds
+                )
+            else:
+                await store_receipt(connection, gateway, event, received_at)

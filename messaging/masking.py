@@ -1,0 +1,115 @@
+"""What a log may say: no phone number, no text of a customer, no secret.
+
+``mask`` is a structlog processor and stands just before the renderer, behind whatever turns
+exceptions into text, so that tracebacks are masked too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+_NUMBER_KEYS = frozenset({"phone", "sender", "recipient"})
+# Matched at the end of a key: libraries write "message_text" and "parse_data_text".
+_BODY_KEY = re.compile(r"(?:^|_)(?:body|text)$")
+# Matched within a key, so that "twilio_auth_token" and "client_secret" are covered.
+_SECRET_KEY = re.compile(
+    r"token|secret|password|passwd|authorization|api_?key|signature|cookie|credential",
+    re.IGNORECASE,
+)
+SECRET = "<secret>"  # noqa: S105 - what stands in the place of one
+
+# +1 (212) 555-0142 and +12125550142, the plus also as %2B; else ten digits in the grouping of
+# the North American plan, or alone with or without the leading 1. Ids, times and dates are left
+# alone: they have letters, hyphens or dots at their sides, or begin with another digit.
+_PHONE = re.compile(
+    r"(?:\+|%2B)\d(?:[ ().-]{0,2}\d){6,14}"
+    r"|(?<![\w.-])\(?[2-9]\d{2}\)?[ .-]?[2-9]\d{2}[ .-]\d{4}(?![\w-])"
+    r"|(?<![\w.-])1?[2-9]\d{2}[2-9]\d{6}(?![\w-])",
+    re.IGNORECASE,
+)
+_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"""\b(\w*(?:token|secret|password|api_?key))(["']?\s*[=:]\s*["']?)[^\s"'&,;})]+""",
+    re.IGNORECASE,
+)
+# PostgreSQL quotes the row that breaks a constraint, texts included.
+_ROW = re.compile(r"(Failing row contains )\(.*?\)\.(?=\n|$)", re.DOTALL)
+
+_CLEAR_AT_END = 2
+_SHORTEST_MASKED_IN_PART = 7
+
+
+def mask_number(number: str) -> str:
+    """A phone number of which staff can tell two apart, and nobody can call either.
+
+    >>> mask_number("+12125550142")
+    '+1********42'
+    """
+    if len(number) < _SHORTEST_MASKED_IN_PART:
+        return "*" * len(number)
+    head = number[:2] if number.startswith("+") else ""
+    hidden = len(number) - len(head) - _CLEAR_AT_END
+    return f"{head}{'*' * hidden}{number[-_CLEAR_AT_END:]}"
+
+
+def mask_body(text: str) -> str:
+    """How long a text is, in place of what it says.
+
+    >>> mask_body("See you at 9")
+    '<12 characters>'
+    """
+    return f"<{len(text)} characters>"
+
+
+def mask_text(text: str) -> str:
+    """A sentence, a URL or a traceback without phone numbers, secrets and quoted rows."""
+    text = _ROW.sub(r"\1<hidden>", text)
+    text = _IN_URL.sub(SECRET, text)
+    text = _BEARER.sub(rf"\1 {SECRET}", text)
+    text = _ASSIGNED.sub(rf"\1\2{SECRET}", text)
+    return _PHONE.sub(lambda match: mask_number(match.group()), text)
+
+
+def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor that masks every value of ``event``, however deep.
+
+    Args:
+        _logger: not used; structlog hands it in.
+        _method: not used; structlog hands it in.
+        event: what is to be logged.
+    """
+    for key, value in event.items():
+        event[key] = _masked(key, value)
+    return event
+
+
+def _masked(key: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | float | UUID | date):
+        return value
+    if _SECRET_KEY.search(key):
+        return SECRET
+    if isinstance(value, Mapping):
+        return {mask_text(str(name)): _masked(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(key, inner) for inner in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _masked(field.name, getattr(value, field.name)) for field in fields(value)
+        }
+    return _masked_scalar(key, value)
+
+
+def _masked_scalar(key: str, value: Any) -> Any:
+    if key in _NUMBER_KEYS:
+        return mask_number(str(value))
+    if isinstance(value, int):
+        return value
+    if _BODY_KEY.search(key):
+        return mask_body(value if isinstance(value, str) else str(value))
+    return mask_text(value if isinstance(value, str) else repr(value))

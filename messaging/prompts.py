@@ -1,0 +1,51 @@
+"""Questions with a time limit: told to the customer when it has run out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from database.pool import Pool
+from messaging.outbox import NewText, enqueue
+
+# A conversation with a text that waits for an answer is left alone: that text may be the answer.
+EXPIRED = """
+UPDATE conversation AS c SET prompt_expired = NULL, prompt_expires_at = NULL, menu = NULL
+FROM (SELECT id, prompt_expired FROM conversation
+      WHERE prompt_expires_at <= now() AND turn_due_at IS NULL
+      ORDER BY prompt_expires_at LIMIT 100 FOR UPDATE SKIP LOCKED) AS old
+WHERE c.id = old.id
+RETURNING c.id, c.gateway, c.number, c.phone, c.opted_out_at, c.owner, old.prompt_expired AS body
+"""
+
+
+async def expire_prompts(pool: Pool, now: datetime, new_id: Callable[[], UUID]) -> int:
+    """Close every question whose time has run out, and say so once.
+
+    Args:
+        pool: of connections.
+        now: the time at which the texts are made, UTC.
+        new_id: for their ids.
+
+    Returns:
+        How many were closed.
+    """
+    async with pool.connection() as connection, connection.transaction():
+        rows = await (await connection.execute(EXPIRED)).fetchall()
+        texts = [
+            NewText(
+                id=new_id(),
+                conversation_id=row["id"],
+                gateway=row["gateway"],
+                sender=row["number"],
+                recipient=row["phone"],
+                body=row["body"],
+                kind="expiry",
+                created_at=now,
+            )
+            for row in rows
+            if row["opted_out_at"] is None and row["owner"] == "assistant"
+        ]
+        await enqueue(connection, texts)
+    return len(rows)

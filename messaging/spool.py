@@ -1,0 +1,300 @@
+"""Texts on disk while the database is away: written before they are acknowledged, stored later.
+
+Each process appends to a file of its own, one line an entry, and holds a lock on it as long as
+it lives. A file that nobody has locked was left by a process that died; the next one that looks
+adopts it. What is stored twice does no harm, because the database knows each text's id, so
+nothing is struck out: a file is deleted when all of it is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.gateways.base import Inbound, Media, Receipt, Status
+from messaging.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+Store = Callable[[str, Sequence[Inbound | Receipt], datetime], Awaitable[None]]
+
+DRAIN_SECONDS = 1.0
+ENDING = ".jsonl"
+ASIDE = ".aside"
+PRIVATE = 0o600
+
+
+class Spool:
+    """Entries that wait for the database, in the order in which they came.
+
+    Args:
+        directory: made where it is not there; on a disk that outlives the process.
+        name: of the process, for people who look into the directory.
+    """
+
+    def __init__(self, directory: Path, name: str = "ingress") -> None:
+        self._directory = directory
+        self._name = name
+        self._own: _File | None = None
+        self._adopted: list[_File] = []
+        self._lock = asyncio.Lock()
+
+    def pending(self) -> int:
+        """Entries that are not stored yet, as far as this process knows of them."""
+        files = [*self._adopted, *([self._own] if self._own else [])]
+        return sum(file.entries for file in files)
+
+    async def append(
+        self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
+    ) -> None:
+        """Put an entry on disk; when this returns it survives the process and the machine.
+
+        Args:
+            gateway: the name of the gateway that brought the events.
+            events: what its request says.
+            received_at: when, UTC.
+
+        Raises:
+            OSError: the disk does not take it; nothing of the entry is kept.
+        """
+        line = _line(gateway, events, received_at)
+        async with self._lock:
+            if self._own is None:
+                self._own = await asyncio.to_thread(_File.create, self._directory, self._name)
+            await asyncio.to_thread(self._own.append, line)
+
+    async def adopt(self) -> int:
+        """Take over the files of processes that died.
+
+        Returns:
+            How many entries they have.
+        """
+        async with self._lock:
+            found = await asyncio.to_thread(self._orphans)
+            self._adopted += found
+        return sum(file.entries for file in found)
+
+    async def drain(self, store: Store) -> int:
+        """Store what is pending, oldest file first and each in order.
+
+        An entry that can never be stored (the database refuses its contents) is set aside in a
+        file of its own, so that it does not hold up the others.
+
+        Args:
+            store: puts events into the database.
+
+        Returns:
+            How many entries were stored.
+
+        Raises:
+            Exception: what ``store`` raised; the entry and those behind it stay.
+        """
+        stored = 0
+        while file := next(iter([*self._adopted, *([self._own] if self._own else [])]), None):
+            for line in file.rest():
+                stored += await _store_line(file, line, store)
+            async with self._lock:
+                if file.entries:  # appended meanwhile
+                    continue
+                await asyncio.to_thread(file.delete)
+                self._adopted = [other for other in self._adopted if other is not file]
+                self._own = None if self._own is file else self._own
+        return stored
+
+    async def keep_draining(self, store: Store, seconds: float = DRAIN_SECONDS) -> None:
+        """Adopt and drain until cancelled.
+
+        Args:
+            store: puts events into the database.
+            seconds: between two attempts.
+        """
+        while True:
+            try:
+                await self.adopt()
+                if self.pending():
+                    log.info("spool: %d texts and receipts stored", await self.drain(store))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the texts stay on disk
+                log.warning(
+                    "spool: %d entries wait for the database (%s)",
+                    self.pending(),
+                    type(error).__name__,
+                )
+            await asyncio.sleep(seconds)
+
+    def close(self) -> None:
+        """Let go of the files; what is in them is adopted by the next process."""
+        for file in [*self._adopted, *([self._own] if self._own else [])]:
+            file.close()
+        self._adopted, self._own = [], None
+
+    def _orphans(self) -> list[_File]:
+        if not self._directory.is_dir():
+            return []
+        paths = sorted(self._directory.glob(f"*{ENDING}"), key=lambda path: path.name)
+        return [file for path in paths if (file := _File.adopt(path)) is not None]
+
+
+class _File:
+    """A file of entries that this process has locked."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.entries = 0
+        self._descriptor = descriptor
+        self._read = 0
+
+    @classmethod
+    def create(cls, directory: Path, name: str) -> _File:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            # Names sort by age, so that files of dead processes are drained in order.
+            stamp = f"{os.times().elapsed:.0f}"
+            path = directory / f"{name}-{stamp}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            descriptor = os.open(path, flags, PRIVATE)
+            # Somebody who adopts may have been faster than we with the lock.
+            if _locked(descriptor) and os.fstat(descriptor).st_nlink:
+                _sync_directory(directory)
+                return cls(path, descriptor)
+            os.close(descriptor)
+
+    @classmethod
+    def adopt(cls, path: Path) -> _File | None:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        if not _locked(descriptor) or not os.fstat(descriptor).st_nlink:
+            os.close(descriptor)
+            return None
+        file = cls(path, descriptor)
+        file._count()
+        return file
+
+    def append(self, line: bytes) -> None:
+        before = os.fstat(self._descriptor).st_size
+        try:
+            _write_all(self._descriptor, line)
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, before)  # half a line would spoil the next one
+            raise
+        self.entries += 1
+
+    def rest(self) -> Iterator[bytes]:
+        """Lines that are not stored; each is taken for stored when the next is asked for."""
+        while self.entries:
+            line = self._line_at(self._read)
+            yield line
+            self._read += len(line)
+            self.entries -= 1
+
+    def set_aside(self, line: bytes) -> None:
+        path = self.path.with_suffix(ASIDE)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE)
+        try:
+            _write_all(descriptor, line if line.endswith(b"\n") else line + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def delete(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _count(self) -> None:
+        """Count the lines, and set aside half a line at the end: its writer died in it."""
+        content = self.path.read_bytes()
+        whole, _, half = content.rpartition(b"\n")
+        self.entries = content.count(b"\n")
+        if half:
+            self.set_aside(half)
+            os.ftruncate(self._descriptor, len(whole) + 1 if self.entries else 0)
+            log.warning("spool: a half-written entry of %s was set aside", self.path.name)
+
+    def _line_at(self, offset: int) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            chunk = os.pread(self._descriptor, 1 << 16, offset + len(line))
+            if not chunk:
+                raise OSError(f"{self.path} is shorter than it was")
+            line += chunk.partition(b"\n")[0] + (b"\n" if b"\n" in chunk else b"")
+        return line
+
+
+async def _store_line(file: _File, line: bytes, store: Store) -> bool:
+    try:
+        gateway, events, received_at = _entry(line)
+        await store(gateway, events, received_at)
+    except Exception as error:
+        if _may_pass(error):
+            raise
+        await asyncio.to_thread(file.set_aside, line)
+        log.exception("spool: an entry of %s cannot be stored and was set aside", file.path.name)
+        return False
+    return True
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same entry may be stored later: the fault is the database's, not its own."""
+    # Loaded with the first error: receiving texts must start at once, without the database.
+    import psycopg  # noqa: PLC0415
+
+    if isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
+        return False
+    return isinstance(error, (psycopg.Error, DatabaseUnavailable, OSError, TimeoutError))
+
+
+def _line(gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime) -> bytes:
+    entry = {
+        "gateway": gateway,
+        "received_at": received_at.isoformat(),
+        "events": [{"type": type(event).__name__, **asdict(event)} for event in events],
+    }
+    return json.dumps(entry).encode() + b"\n"
+
+
+def _entry(line: bytes) -> tuple[str, list[Inbound | Receipt], datetime]:
+    entry: dict[str, Any] = json.loads(line)
+    events = [_event(dict(written)) for written in entry["events"]]
+    return entry["gateway"], events, datetime.fromisoformat(entry["received_at"])
+
+
+def _event(written: dict[str, Any]) -> Inbound | Receipt:
+    if written.pop("type") == "Inbound":
+        media = tuple(Media(**one) for one in written.pop("media"))
+        return Inbound(**written, media=media)
+    return Receipt(**{**written, "status": Status(written["status"])})
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

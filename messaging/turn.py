@@ -1,0 +1,235 @@
+"""Answers conversations, one turn at a time, each exactly once.
+
+A worker claims the turn that has waited longest, decides by rule or asks the assistant, and
+writes all that comes of it in one transaction (``messaging/turn_table.py``). Nothing is kept
+in memory that a crash would lose: the lease ends and the turn runs again with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Histogram
+from psycopg_pool import PoolTimeout
+
+from database.pool import Pool
+from messaging.assistant import Answer, Assistant, Reply, TurnInput
+from messaging.clock import Clock
+from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
+from messaging.outbox import NewText, bodies
+from messaging.screening import Company, Decision, screen
+from messaging.turn_table import ClaimedTurn, Outcome, claim, finish, next_due, renew
+from messaging.wake import Listener
+
+log = structlog.get_logger(__name__)
+
+TURNS = Counter("linnet_turns_total", "Turns by how they ended", ["handled_by", "outcome"])
+SECONDS = Histogram("linnet_turn_seconds", "From claim to commit", ["handled_by"])
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPolicy:
+    """How turns are worked on.
+
+    Attributes:
+        burst: texts that come within this time of each other are one turn.
+        lease: how long a worker owns a turn before another may take it over.
+        limit: how long the assistant may think.
+        pauses: before each further attempt at a turn that failed; after the last, the
+            customer gets the failure message.
+        concurrency: turns of one process at the same time.
+        idle: the slow poll, should a notification be lost.
+    """
+
+    burst: timedelta = timedelta(seconds=1.2)
+    lease: timedelta = timedelta(seconds=10)
+    limit: timedelta = timedelta(seconds=25)
+    pauses: tuple[timedelta, ...] = (timedelta(seconds=1), timedelta(seconds=4))
+    concurrency: int = 8
+    idle: timedelta = timedelta(seconds=5)
+
+    @property
+    def attempts(self) -> int:
+        """Attempts at one turn, crashes of the worker included."""
+        return len(self.pauses) + 1
+
+
+class TurnWorker:
+    """Claims turns and answers them until it is cancelled.
+
+    Args:
+        pool: of connections.
+        listener: woken when texts arrive.
+        assistant: asked where no rule decides.
+        company: what rules say in its name.
+        longest_body: characters that a gateway takes in one request, by its name.
+        policy: times and limits.
+        clock: for the time at which replies are made.
+        new_id: for the ids of replies.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        listener: Listener,
+        assistant: Assistant,
+        company: Company,
+        longest_body: Callable[[str], int],
+        policy: TurnPolicy,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._pool = pool
+        self._listener = listener
+        self._assistant = assistant
+        self._company = company
+        self._longest_body = longest_body
+        self._policy = policy
+        self._clock = clock
+        self._new_id = new_id
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled; turns that are under way then are left to their lease."""
+        try:
+            while True:
+                await self._listener.wait(await self._step())
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _step(self) -> float:
+        """Start every turn that may be started now; seconds until the next look."""
+        idle = self._policy.idle.total_seconds()
+        try:
+            while len(self._running) < self._policy.concurrency:
+                turn = await claim(self._pool, self._policy.lease, self._policy.burst)
+                if turn is None:
+                    due = await next_due(self._pool)
+                    return idle if due is None else min(max(due, 0.01), idle)
+                task = asyncio.create_task(self._handle(turn))
+                self._running.add(task)
+                task.add_done_callback(self._done)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            log.warning("turn.database-away", error=type(error).__name__)
+            return 1.0
+        return idle
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("turn.broken", exc_info=error)  # the lease ends and it is tried again
+        self._listener.wake()
+
+    async def _handle(self, turn: ClaimedTurn) -> None:
+        began = time.perf_counter()
+        keeper = asyncio.create_task(self._keep(turn))
+        try:
+            outcome = await self._decide(turn)
+            if outcome is not None:
+                await finish(self._pool, turn, outcome, self._policy.burst)
+                ended = "failed" if outcome.failure else "done"
+                TURNS.labels(outcome.handled_by, ended).inc()
+                SECONDS.labels(outcome.handled_by).observe(time.perf_counter() - began)
+                log.info("turn.finished", turn=str(turn.id), outcome=ended, attempt=turn.attempt)
+        except TurnLost:
+            log.warning("turn.lost", turn=str(turn.id), attempt=turn.attempt)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            # Nothing was committed: the lease ends and the turn is claimed again.
+            log.warning("turn.database-away", turn=str(turn.id), error=type(error).__name__)
+        finally:
+            keeper.cancel()
+
+    async def _keep(self, turn: ClaimedTurn) -> None:
+        while True:
+            await asyncio.sleep(self._policy.lease.total_seconds() / 3)
+            with suppress(psycopg.OperationalError, PoolTimeout):
+                await renew(self._pool, turn, self._policy.lease)
+
+    async def _decide(self, turn: ClaimedTurn) -> Outcome | None:
+        """What the turn comes to; None where it is to be tried again later."""
+        decision = screen(turn, self._company)
+        if decision.input is None:
+            return self._by_rule(turn, decision)
+        if turn.attempt > self._policy.attempts:  # it has taken workers down with it
+            return self._failed(turn, AssistantFailed(f"{turn.attempt - 1} attempts did not end"))
+        try:
+            answer = await self._ask(decision.input)
+        except AssistantFailed as error:
+            log.warning(
+                "turn.assistant-failed", turn=str(turn.id), attempt=turn.attempt, code=error.code
+            )
+            if turn.attempt < self._policy.attempts:
+                await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])
+                return None
+            return self._failed(turn, error)
+        prompts = [reply.prompt for reply in answer.replies if reply.prompt]
+        return Outcome(
+            answer=answer,
+            texts=self._texts(turn, answer.replies, "reply"),
+            handled_by="assistant",
+            opted_out=False,
+            prompt=prompts[-1] if prompts else None,
+            keep_prompt=answer.keeps_prompt and not prompts,
+        )
+
+    async def _ask(self, given: TurnInput) -> Answer:
+        try:
+            async with asyncio.timeout(self._policy.limit.total_seconds()):
+                return await self._assistant.respond(given)
+        except TimeoutError as error:
+            raise AssistantTimedOut(f"no answer within {self._policy.limit}") from error
+
+    def _by_rule(self, turn: ClaimedTurn, decision: Decision) -> Outcome:
+        answer = Answer([Reply(decision.reply)] if decision.reply else [])
+        return Outcome(
+            answer=answer,
+            texts=self._texts(turn, answer.replies, "reply"),
+            handled_by=decision.handled_by,
+            rule=decision.rule,
+            opted_out=decision.opted_out,
+            keep_prompt=True,
+        )
+
+    def _failed(self, turn: ClaimedTurn, error: LinnetError) -> Outcome:
+        answer = Answer([Reply(self._company.failure_message)])
+        return Outcome(
+            answer=answer,
+            texts=self._texts(turn, answer.replies, "failure"),
+            handled_by="assistant",
+            opted_out=False,
+            failure=error,
+            keep_prompt=True,
+        )
+
+    def _texts(self, turn: ClaimedTurn, replies: Sequence[Reply], kind: str) -> list[NewText]:
+        longest = self._longest_body(turn.gateway)
+        texts: list[NewText] = []
+        for reply in replies:
+            cut = bodies(reply.text, longest) or ([""] if reply.media else [])
+            for index, body in enumerate(cut):
+                texts.append(
+                    NewText(
+                        id=self._new_id(),
+                        conversation_id=turn.conversation_id,
+                        gateway=turn.gateway,
+                        sender=turn.our_number,
+                        recipient=turn.phone,
+                        body=body,
+                        kind=kind,
+                        created_at=self._clock.now(),
+                        turn_id=turn.id,
+                        position=len(texts),
+                        media=reply.media if index == 0 else (),
+                    )
+                )
+        return texts

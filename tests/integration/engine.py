@@ -1,0 +1,146 @@
+"""Parts that engine tests share: texts that come in, an assistant and a gateway on strings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import httpx
+
+from connectors.gateways.base import Accepted, Capabilities, Inbound, Outcome, Receipt
+from database.pool import Pool
+from messaging.assistant import Answer, Reply, TurnInput
+from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.delivery import DeliveryPolicy, DeliveryWorker
+from messaging.inbox import store_events
+from messaging.screening import Company
+from messaging.turn import TurnPolicy, TurnWorker
+from messaging.wake import Listener
+
+OURS, PHONE = "+12125550142", "+12125550100"
+COMPANY = Company("Harbor Eye Care", "(212) 555-0142", "Sorry, something went wrong.")
+QUICK = TurnPolicy(
+    burst=timedelta(seconds=0.15),
+    lease=timedelta(seconds=1.5),
+    pauses=(timedelta(seconds=0.1), timedelta(seconds=0.1)),
+    limit=timedelta(seconds=2),
+    idle=timedelta(seconds=0.3),
+)
+_ids = count(1)
+
+
+async def text_in(pool: Pool, body: str, *, phone: str = PHONE, id: str | None = None) -> str:
+    external_id = id or f"SM{next(_ids)}"
+    event = Inbound(external_id, phone, OURS, body)
+    await store_events(
+        pool, "twilio", [event], datetime.now(UTC), burst_seconds=QUICK.burst.total_seconds()
+    )
+    return external_id
+
+
+class Echo:
+    """Answers with what it was given; what it was given is kept."""
+
+    def __init__(self, respond: Callable[[TurnInput], Awaitable[Answer]] | None = None) -> None:
+        self.turns: list[TurnInput] = []
+        self._respond = respond
+
+    async def respond(self, turn: TurnInput) -> Answer:
+        self.turns.append(turn)
+        if self._respond is not None:
+            return await self._respond(turn)
+        return Answer([Reply(f"You said: {turn.payload or turn.text}")])
+
+
+@asynccontextmanager
+async def turn_worker(pool: Pool, url: str, assistant: Any, policy: TurnPolicy = QUICK):
+    async with Listener(url, "linnet_inbox") as listener:
+        worker = TurnWorker(
+            pool,
+            listener,
+            assistant,
+            COMPANY,
+            lambda _: 1600,
+            policy,
+            SystemClock(),
+            TimeOrderedIds().new_id,
+        )
+        task = asyncio.create_task(worker.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+class ScriptedGateway:
+    """A vendor that does as each test says; what was sent to it is kept."""
+
+    name = "twilio"
+    numbers = (OURS,)
+
+    def __init__(self, *outcomes: Outcome, look_up: bool = True, per_second: float = 1000) -> None:
+        self.outcomes = list(outcomes)
+        self.capabilities = Capabilities(
+            look_up=look_up,
+            reports_status=look_up,
+            media=True,
+            longest_body=1600,
+            per_second=per_second,
+        )
+        self.sent: list[Any] = []
+        self.found: list[Accepted | Exception | None] = []
+        self.lookups: list[Any] = []
+        self.asked: list[str] = []
+        self.receipts: list[Receipt | None] = []
+
+    async def send(self, message: Any, http: httpx.AsyncClient) -> Outcome:
+        self.sent.append(message)
+        if self.outcomes:
+            return self.outcomes.pop(0)
+        return Accepted(f"V{len(self.sent)}")
+
+    async def find(self, message: Any, http: httpx.AsyncClient) -> Accepted | None:
+        self.lookups.append(message)
+        found = self.found.pop(0) if self.found else None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
+        self.asked.append(vendor_id)
+        return self.receipts.pop(0) if self.receipts else None
+
+
+@asynccontextmanager
+async def delivery_worker(pool: Pool, url: str, gateway: Any, policy: DeliveryPolicy | None = None):
+    policy = policy or DeliveryPolicy(lease=timedelta(seconds=1), idle=timedelta(seconds=0.3))
+    async with Listener(url, "linnet_outbox") as listener, httpx.AsyncClient() as http:
+        worker = DeliveryWorker(pool, listener, {"twilio": gateway}, http, policy, SystemClock())
+        task = asyncio.create_task(worker.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def rows(pool: Pool, query: str, **values: Any) -> list[dict[str, Any]]:
+    async with pool.connection() as connection:
+        return await (await connection.execute(query, values)).fetchall()
+
+
+async def until(check: Callable[[], Awaitable[Any]], seconds: float = 8.0) -> Any:
+    """The first true value of ``check``; fails with the last one after ``seconds``."""
+    for _ in range(int(seconds / 0.03)):
+        value = await check()
+        if value:
+            return value
+        await asyncio.sleep(0.03)
+    raise AssertionError(f"not within {seconds} s; last: {value!r}")
