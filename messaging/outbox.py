@@ -106,7 +106,7 @@ RETURNING id, opted_out_at IS NOT NULL AS opted_out
 async def enqueue_notice(
     connection: Connection,
     *,
-    id: UUID,  # noqa: A002
+    id: UUID,
     conversation_id: UUID,
     gateway: str,
     number: str,

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import secrets
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -47,11 +48,11 @@ class Spool:
         self._own: _File | None = None
         self._adopted: list[_File] = []
         self._lock = asyncio.Lock()
+        self._draining = asyncio.Lock()
 
     def pending(self) -> int:
         """Entries that are not stored yet, as far as this process knows of them."""
-        files = [*self._adopted, *([self._own] if self._own else [])]
-        return sum(file.entries for file in files)
+        return sum(file.entries for file in self._files())
 
     async def append(
         self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
@@ -99,15 +100,14 @@ class Spool:
             Exception: what ``store`` raised; the entry and those behind it stay.
         """
         stored = 0
-        while file := next(iter([*self._adopted, *([self._own] if self._own else [])]), None):
-            for line in file.rest():
-                stored += await _store_line(file, line, store)
-            async with self._lock:
-                if file.entries:  # appended meanwhile
-                    continue
-                await asyncio.to_thread(file.delete)
-                self._adopted = [other for other in self._adopted if other is not file]
-                self._own = None if self._own is file else self._own
+        async with self._draining:
+            while file := next(iter(self._files()), None):
+                for line in file.rest():
+                    stored += await _store_line(file, line, store)
+                async with self._lock:
+                    if await asyncio.to_thread(file.delete_if_stored):
+                        self._adopted = [other for other in self._adopted if other is not file]
+                        self._own = None if self._own is file else self._own
         return stored
 
     async def keep_draining(self, store: Store, seconds: float = DRAIN_SECONDS) -> None:
@@ -132,33 +132,39 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the files; what is in them is adopted by the next process."""
-        for file in [*self._adopted, *([self._own] if self._own else [])]:
+        for file in self._files():
             file.close()
         self._adopted, self._own = [], None
 
+    def _files(self) -> list[_File]:
+        return [*self._adopted, *([self._own] if self._own else [])]
+
     def _orphans(self) -> list[_File]:
-        if not self._directory.is_dir():
-            return []
-        paths = sorted(self._directory.glob(f"*{ENDING}"), key=lambda path: path.name)
-        return [file for path in paths if (file := _File.adopt(path)) is not None]
+        found = [_File.adopt(path) for path in self._directory.glob(f"*{ENDING}")]
+        return sorted((file for file in found if file), key=lambda file: file.changed_at)
 
 
 class _File:
-    """A file of entries that this process has locked."""
+    """A file of entries that this process has locked.
+
+    One thread at a time appends to it; only the event loop reads it.
+    """
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
-        self.entries = 0
+        self.changed_at = os.fstat(descriptor).st_mtime_ns
         self._descriptor = descriptor
-        self._read = 0
+        self._appending = threading.Lock()
+        self._closed = False
+        self._appended = 0
+        self._stored = 0
+        self._offset = 0
 
     @classmethod
     def create(cls, directory: Path, name: str) -> _File:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            # Names sort by age, so that files of dead processes are drained in order.
-            stamp = f"{os.times().elapsed:.0f}"
-            path = directory / f"{name}-{stamp}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
+            path = directory / f"{name}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             descriptor = os.open(path, flags, PRIVATE)
             # Somebody who adopts may have been faster than we with the lock.
@@ -180,23 +186,31 @@ class _File:
         file._count()
         return file
 
+    @property
+    def entries(self) -> int:
+        """How many are not stored."""
+        return self._appended - self._stored
+
     def append(self, line: bytes) -> None:
-        before = os.fstat(self._descriptor).st_size
-        try:
-            _write_all(self._descriptor, line)
-            os.fsync(self._descriptor)
-        except OSError:
-            os.ftruncate(self._descriptor, before)  # half a line would spoil the next one
-            raise
-        self.entries += 1
+        with self._appending:
+            if self._closed:
+                raise OSError(f"{self.path} is closed")
+            before = os.fstat(self._descriptor).st_size
+            try:
+                _write_all(self._descriptor, line)
+                os.fsync(self._descriptor)
+            except OSError:
+                os.ftruncate(self._descriptor, before)  # half a line would spoil the next one
+                raise
+            self._appended += 1
 
     def rest(self) -> Iterator[bytes]:
         """Lines that are not stored; each is taken for stored when the next is asked for."""
         while self.entries:
-            line = self._line_at(self._read)
+            line = self._line_at(self._offset)
             yield line
-            self._read += len(line)
-            self.entries -= 1
+            self._offset += len(line)
+            self._stored += 1
 
     def set_aside(self, line: bytes) -> None:
         path = self.path.with_suffix(ASIDE)
@@ -207,21 +221,30 @@ class _File:
         finally:
             os.close(descriptor)
 
-    def delete(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.close()
+    def delete_if_stored(self) -> bool:
+        with self._appending:
+            if self.entries:
+                return False
+            self.path.unlink(missing_ok=True)
+            self._close()
+            return True
 
     def close(self) -> None:
+        with self._appending:
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = True
         os.close(self._descriptor)
 
     def _count(self) -> None:
         """Count the lines, and set aside half a line at the end: its writer died in it."""
         content = self.path.read_bytes()
         whole, _, half = content.rpartition(b"\n")
-        self.entries = content.count(b"\n")
+        self._appended = content.count(b"\n")
         if half:
             self.set_aside(half)
-            os.ftruncate(self._descriptor, len(whole) + 1 if self.entries else 0)
+            os.ftruncate(self._descriptor, len(whole) + 1 if self._appended else 0)
             log.warning("spool: a half-written entry of %s was set aside", self.path.name)
 
     def _line_at(self, offset: int) -> bytes:

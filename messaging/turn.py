@@ -197,7 +197,7 @@ class TurnWorker:
             handled_by=decision.handled_by,
             rule=decision.rule,
             opted_out=decision.opted_out,
-            keep_prompt=True,
+            keep_prompt=not decision.opted_out,
         )
 
     def _failed(self, turn: ClaimedTurn, error: LinnetError) -> Outcome:

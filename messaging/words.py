@@ -32,9 +32,9 @@ def classify(body: str, *, prompt_open: bool, conversing: bool, opted_out: bool)
 
     STOP and its like always opt out. CANCEL and END are on every carrier's list of opt-out
     words and in 47 CFR 64.1200(a)(10), but customers also text CANCEL to cancel an
-    appointment. What was going on decides: with a question of ours open, or within a day of
-    texts with the assistant, the text is an answer and the assistant's to understand; out of
-    the blue it can only mean our texts, and opts out. YES subscribes nobody who is
+    appointment. What was going on decides: with a question of ours open, or, for CANCEL,
+    within a day of texts with the assistant, the text is an answer and the assistant's to
+    understand; out of the blue it can only mean our texts, and opts out. YES subscribes nobody who is
     subscribed; it is an answer.
 
     Args:
@@ -45,8 +45,9 @@ def classify(body: str, *, prompt_open: bool, conversing: bool, opted_out: bool)
     """
     bare = _bare(body)
     asked = next((name for name, words in _words().items() if bare in words), None)
-    if asked == "opt_out_unless_talking":
-        return None if prompt_open or conversing else Word.OPT_OUT
+    if asked in {"opt_out_unless_talking", "opt_out_unless_asked"}:
+        talking = conversing and asked == "opt_out_unless_talking"
+        return None if prompt_open or talking else Word.OPT_OUT
     if asked == "opt_in_when_opted_out":
         return Word.OPT_IN if opted_out and not prompt_open else None
     return None if asked is None else Word(asked)

@@ -1,0 +1,63 @@
+"""What other code may import is a promise: a change here is a change for everybody."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+NAMES = {
+    "messaging.assistant": "Answer Assistant Option Prompt Reply TurnInput",
+    "messaging.clock": "Clock IdSource SystemClock TimeOrderedIds",
+    "messaging.errors": (
+        "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable Forbidden"
+        " LinnetError LookUpFailed MalformedRequest SettingsError TooLarge TurnLost WebhookRefused"
+    ),
+    "messaging.logs": "configure_logging",
+    "messaging.masking": "SECRET mask mask_body mask_number mask_text",
+    "messaging.menus": "choose render",
+    "messaging.retry": (
+        "ASK_DELAYS ATTEMPTS CHECK_DELAYS FIRST_DELAY LONGEST_DELAY ask_delay check_delay"
+        " next_delay"
+    ),
+    "messaging.segments": (
+        "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count"
+    ),
+    "messaging.states": "TextState after_receipt rank ranks word worst",
+    "messaging.words": "Word classify is_autoreply is_tapback reply_for",
+}
+
+CONSTANTS = (str, int, float, tuple, frozenset)
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_public_names(module):
+    loaded = importlib.import_module(module)
+    own = {
+        name
+        for name, value in vars(loaded).items()
+        if not name.startswith("_")
+        and (
+            getattr(value, "__module__", None) == module
+            or (name.isupper() and isinstance(value, CONSTANTS))
+        )
+    }
+    assert sorted(own) == sorted(NAMES[module].split())
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_public_names_are_documented(module):
+    loaded = importlib.import_module(module)
+    assert loaded.__doc__
+    undocumented = [
+        name
+        for name in NAMES[module].split()
+        if not name.isupper() and not getattr(loaded, name).__doc__
+    ]
+    assert undocumented == []
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_examples_in_docstrings_are_true(module):
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
