@@ -1,0 +1,173 @@
+"""Messages as Twilio's REST API shows and lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from itertools import islice
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from simulator.carrier import Status, Text
+from simulator.twilio_errors import Refused
+
+API: Final = "/2010-04-01"
+_DEFAULT_PAGE: Final = 50
+_LONGEST_PAGE: Final = 1000
+
+_WORDS: Final = {
+    Status.QUEUED: "queued",
+    Status.SENT: "sent",
+    Status.DELIVERED: "delivered",
+    Status.UNDELIVERABLE: "undelivered",
+}
+_ERROR_MESSAGES: Final = {
+    30003: "The handset cannot be reached",
+    30004: "The message was blocked",
+    30005: "The handset is unknown",
+    30006: "A landline, or a carrier that cannot be reached",
+    30007: "The carrier took the message for spam",
+    30008: "Unknown error",
+}
+
+
+def status_word(status: Status, *, in_service: bool = False) -> str:
+    """Twilio's word for the status of a text of the assistant."""
+    if status is Status.QUEUED and in_service:
+        return "accepted"
+    return _WORDS[status]
+
+
+def error_message(code: int | None) -> str | None:
+    """What Twilio says of a failed text."""
+    return None if code is None else _ERROR_MESSAGES.get(code, "Unknown error")
+
+
+def message_resource(text: Text, account_sid: str) -> dict[str, Any]:
+    """A text as the API shows it."""
+    uri = f"{API}/Accounts/{account_sid}/Messages/{text.id}"
+    in_service = text.service is not None
+    word = "received" if text.from_phone else status_word(text.status, in_service=in_service)
+    # A service chooses the sender later, so at first neither cost nor time is known.
+    undecided = in_service and text.status is Status.QUEUED
+    return {
+        "account_sid": account_sid,
+        "api_version": "2010-04-01",
+        "body": text.body,
+        "date_created": format_datetime(text.created_at),
+        "date_sent": format_datetime(text.sent_at) if text.sent_at else None,
+        "date_updated": format_datetime(text.changed_at),
+        "direction": "inbound" if text.from_phone else "outbound-api",
+        "error_code": text.error_code,
+        "error_message": error_message(text.error_code),
+        "from": text.sender,
+        "messaging_service_sid": text.service,
+        "num_media": str(len(text.media)),
+        "num_segments": "0" if undecided else str(text.segments),
+        "price": None,
+        "price_unit": "USD",
+        "sid": text.id,
+        "status": word,
+        "subresource_uris": {"media": f"{uri}/Media.json"},
+        "to": text.recipient,
+        "uri": f"{uri}.json",
+    }
+
+
+def list_page(
+    texts: Sequence[Text], query: Sequence[tuple[str, str]], account_sid: str
+) -> dict[str, Any]:
+    """One page of a list of messages, newest first.
+
+    Args:
+        texts: in the order in which they were accepted.
+        query: ``To``, ``From``, ``DateSent``, ``DateSent<``, ``DateSent>``, ``PageSize``,
+            ``Page`` and ``PageToken``; a page token names the last text of the page before, so
+            that texts that come meanwhile do not shift the pages.
+        account_sid: for the URIs.
+
+    Raises:
+        Refused: a field cannot be read.
+    """
+    fields = dict(query)
+    size = min(max(_whole_number(fields, "PageSize", _DEFAULT_PAGE), 1), _LONGEST_PAGE)
+    page = _whole_number(fields, "Page", 0)
+    dates = [
+        (name.removeprefix("DateSent").rstrip("="), _moment(value))
+        for name, value in fields.items()
+        if name.startswith("DateSent") and value
+    ]
+    found = _after(fields.get("PageToken", ""), _matching(texts, fields, dates))
+    shown = list(islice(found, size + 1))
+    more, shown = len(shown) > size, shown[:size]
+    path = f"{API}/Accounts/{account_sid}/Messages.json"
+    kept = [(name, value) for name, value in query if name not in {"Page", "PageToken", "PageSize"}]
+
+    def uri(number: int, token: str | None = None) -> str:
+        fields = [*kept, ("PageSize", str(size)), ("Page", str(number))]
+        return f"{path}?{urlencode([*fields, ('PageToken', token)] if token else fields)}"
+
+    return {
+        "first_page_uri": uri(0),
+        "next_page_uri": uri(page + 1, f"PA{shown[-1].id}") if more else None,
+        "previous_page_uri": None,
+        "uri": uri(page, fields.get("PageToken")),
+        "page": page,
+        "page_size": size,
+        "start": page * size,
+        "end": page * size + max(len(shown) - 1, 0),
+        "messages": [message_resource(text, account_sid) for text in shown],
+    }
+
+
+def _whole_number(fields: dict[str, str], name: str, default: int) -> int:
+    try:
+        return max(0, int(fields.get(name, default)))
+    except ValueError:
+        return default
+
+
+def _matching(
+    texts: Sequence[Text], fields: dict[str, str], dates: list[tuple[str, datetime]]
+) -> Iterable[Text]:
+    for text in reversed(texts):
+        if fields.get("To") and text.recipient != fields["To"]:
+            continue
+        if fields.get("From") and text.sender != fields["From"]:
+            continue
+        # A text that has not left has no date, so no date matches it.
+        if all(_sent_within(text.sent_at, *date) for date in dates):
+            yield text
+
+
+def _after(token: str, texts: Iterable[Text]) -> Iterable[Text]:
+    texts = iter(texts)
+    if token:
+        last = token.removeprefix("PA")
+        for text in texts:
+            if text.id == last:
+                break
+    return texts
+
+
+def _moment(value: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise Refused(20001) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _sent_within(sent: datetime | None, relation: str, moment: datetime) -> bool:
+    """Whether a date fits: times count in whole seconds, a date alone means its midnight."""
+    if sent is None:
+        return False
+    sent = sent.replace(microsecond=0)
+    if relation == "<":
+        return sent <= moment
+    if relation == ">":
+        return sent >= moment
+    # Without a relation it is the day that counts, whatever the time (Twilio's own client
+    # writes a date as its midnight).
+    return sent.date() == moment.date()
