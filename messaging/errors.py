@@ -4,6 +4,8 @@ LinnetError
 ├── WebhookRefused            a request from outside is not accepted
 │   ├── Forbidden             403  not from the vendor, or not for a number of ours
 │   ├── MalformedRequest      400  cannot be read
+│   ├── UnknownGateway        404  no gateway of this name is configured
+│   ├── WrongMethod           405  not the HTTP method that the vendor uses
 │   └── TooLarge              413  longer than any text can be
 ├── SettingsError             credentials.yml or the environment is wrong
 ├── LookUpFailed              a vendor could not be asked what it has
@@ -73,6 +75,22 @@ class MalformedRequest(WebhookRefused):
 
     code = "webhook.malformed"
     reason = "malformed"
+
+
+class UnknownGateway(WebhookRefused):
+    """The URL names a gateway that is not configured."""
+
+    code = "webhook.unknown-gateway"
+    status = 404
+    reason = "unknown-gateway"
+
+
+class WrongMethod(WebhookRefused):
+    """Not the HTTP method that the vendor uses; somebody else's request."""
+
+    code = "webhook.method"
+    status = 405
+    reason = "method"
 
 
 class TooLarge(WebhookRefused):

@@ -117,17 +117,18 @@ class Spool:
             store: puts events into the database.
             seconds: between two attempts.
         """
+        reported = 0
         while True:
             try:
                 await self.adopt()
                 if self.pending():
-                    log.info("spool: %d texts and receipts stored", await self.drain(store))
+                    log.info("spool: %d entries stored", await self.drain(store))
+                reported = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, the texts stay on disk
-                log.warning(
-                    "spool: %d entries wait for the database (%s)",
-                    self.pending(),
-                    type(error).__name__,
-                )
+                if self.pending() != reported:
+                    reported = self.pending()
+                    kind = type(error).__name__
+                    log.warning("spool: %d entries wait for the database (%s)", reported, kind)
             await asyncio.sleep(seconds)
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ NAMES = {
     "messaging.clock": "Clock IdSource SystemClock TimeOrderedIds",
     "messaging.errors": (
         "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable Forbidden"
-        " LinnetError LookUpFailed MalformedRequest SettingsError TooLarge TurnLost WebhookRefused"
+        " LinnetError LookUpFailed MalformedRequest SettingsError TooLarge TurnLost UnknownGateway"
+        " WebhookRefused WrongMethod"
     ),
     "messaging.logs": "configure_logging",
     "messaging.masking": "SECRET mask mask_body mask_number mask_text",

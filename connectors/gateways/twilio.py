@@ -1,0 +1,349 @@
+"""Twilio: form webhooks signed with HMAC-SHA1, texts sent by REST with a form.
+
+Facts and codes are from Twilio's API specification (api v2010), its list of error codes and
+its guides on webhooks, message status and media.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from twilio.request_validator import RequestValidator
+
+from connectors.gateways.base import (
+    Accepted,
+    Capabilities,
+    Inbound,
+    Media,
+    Outbound,
+    Outcome,
+    Receipt,
+    Refused,
+    Status,
+    Unknown,
+    WebhookRequest,
+    WebhookResponse,
+)
+from connectors.gateways.exchange import (
+    BAD_REQUEST,
+    REQUEST_TIMEOUT,
+    SERVER_ERROR,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    exchange,
+    json_object,
+    retry_after,
+)
+from connectors.gateways.twilio_codes import CODES
+from messaging.errors import Forbidden, LookUpFailed, MalformedRequest
+
+if TYPE_CHECKING:
+    import httpx
+
+STATUSES: Mapping[str, Status] = {
+    "accepted": Status.QUEUED,
+    "scheduled": Status.QUEUED,
+    "queued": Status.QUEUED,
+    "sending": Status.QUEUED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "partially_delivered": Status.DELIVERED,
+    "undelivered": Status.FAILED,
+    "failed": Status.FAILED,
+    "canceled": Status.FAILED,
+}
+"""What ``MessageStatus`` means. A status that is not here (Twilio adds some) changes nothing."""
+
+MEDIA_MOST = 10
+"""Files in one text at most."""
+
+SKEW = timedelta(seconds=60)
+"""How far Twilio's clock may be behind ours when a text is looked for. Earlier texts with the
+same words are not mistaken for it, because their ids are known."""
+
+PAGE_SIZE = 200
+PAGES_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSettings:
+    """How Twilio knows us.
+
+    Attributes:
+        account_sid: ``AC`` and 32 digits; the subaccount's where the numbers are in one.
+        auth_token: all that are valid at the moment, the primary one first. While a token is
+            being replaced there are two: either may sign a webhook.
+        numbers: ours, E.164 or short codes.
+        public_url: where Twilio reaches us; receipts are asked for below it.
+        base_url: of the REST API.
+        per_second: segments a second that one number may send: a long code 1, toll-free 3,
+            a short code 10 to 100.
+    """
+
+    account_sid: str
+    auth_token: tuple[str, ...] = field(repr=False)
+    numbers: tuple[str, ...]
+    public_url: str
+    base_url: str = "https://api.twilio.com"
+    per_second: float = 1.0
+
+
+class TwilioGateway:
+    """Carries texts over Twilio.
+
+    Args:
+        settings: of the account.
+    """
+
+    name = "twilio"
+    codes = CODES
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        self._settings = settings
+        self._validators = [RequestValidator(token) for token in settings.auth_token]
+        self._account = f"{settings.base_url}/2010-04-01/Accounts/{settings.account_sid}"
+        self._status_callback = f"{settings.public_url}/webhooks/sms/{self.name}/status"
+        self.numbers: Sequence[str] = settings.numbers
+        self.capabilities = Capabilities(
+            look_up=True,
+            reports_status=True,
+            media=True,
+            longest_body=1600,
+            per_second=settings.per_second,
+        )
+
+    def verify(self, request: WebhookRequest) -> None:
+        """Check ``X-Twilio-Signature`` with Twilio's own validator.
+
+        A form is signed field by field, blank ones included. A JSON body is not signed itself:
+        the signed URL carries its hash, so a request without that hash proves nothing about
+        its body. The validator tries the URL with and without its port, because Twilio signs
+        now one, now the other.
+
+        Raises:
+            Forbidden: no signature, no hash of a JSON body, or a signature that does not match.
+            MalformedRequest: the body is not UTF-8.
+        """
+        signature = request.headers.get("x-twilio-signature", "")
+        if not signature:
+            raise Forbidden("there is no X-Twilio-Signature header", "signature-missing")
+        signed: _Form | str
+        if request.method == "GET":
+            signed = _Form()
+        elif _is_json(request):
+            if not dict(request.query()).get("bodySHA256"):
+                raise Forbidden("a JSON body without bodySHA256 in the URL", "body-hash-missing")
+            signed = _text(request.body)
+        else:
+            signed = _Form.of(request.form())
+        if not any(check.validate(request.url, signed, signature) for check in self._validators):
+            raise Forbidden(
+                f"the signature is not ours for {request.url}; compare this address with the "
+                "one at Twilio and auth_token with the account's primary token"
+            )
+
+    def parse(self, request: WebhookRequest) -> list[Inbound | Receipt]:
+        """A text from a customer, or what became of one of ours.
+
+        Raises:
+            Forbidden: it is from another account.
+            MalformedRequest: it has no ``MessageSid``, ``From`` or ``To``, or ``NumMedia`` is
+                not a number.
+        """
+        fields = _fields(request)
+        account = fields.get("AccountSid", self._settings.account_sid)
+        if account != self._settings.account_sid:
+            raise Forbidden(
+                f"this is from account {account}, expected {self._settings.account_sid}", "account"
+            )
+        sid = _needed(fields, "MessageSid")
+        status = fields.get("MessageStatus")
+        if status:
+            return [
+                Receipt(
+                    vendor_id=sid,
+                    status=STATUSES.get(status.lower(), Status.QUEUED),
+                    vendor_status=status,
+                    code=fields.get("ErrorCode") or None,
+                    raw=fields,
+                )
+            ]
+        return [
+            Inbound(
+                external_id=sid,
+                sender=_needed(fields, "From"),
+                recipient=_needed(fields, "To"),
+                body=fields.get("Body", ""),
+                media=_media(fields),
+            )
+        ]
+
+    def answer(self, events: Sequence[Inbound | Receipt]) -> WebhookResponse:
+        """TwiML that asks for nothing: replies are sent by REST, with status and order."""
+        return WebhookResponse(200, b"<Response/>", "text/xml")
+
+    async def send(self, message: Outbound, http: httpx.AsyncClient) -> Outcome:
+        """Ask Twilio to send ``message``."""
+        form: dict[str, Any] = {
+            "To": message.recipient,
+            "From": message.sender,
+            "StatusCallback": self._status_callback,
+        }
+        if message.body:
+            form["Body"] = message.body
+        if message.media:
+            form["MediaUrl"] = list(message.media)
+        response = await self._request(http, "POST", f"{self._account}/Messages.json", data=form)
+        if isinstance(response, (Refused, Unknown)):
+            return response
+        said = json_object(response)
+        if response.is_success and isinstance(said.get("sid"), str):
+            return Accepted(said["sid"])
+        if response.status_code == TOO_MANY_REQUESTS:
+            # Never worked on, says Twilio, so it is always safe to send again.
+            code, wait = str(said.get("code", "20429")), retry_after(response)
+            return Refused(code, CODES["20429"].staff, retry=True, retry_after=wait)
+        refused = BAD_REQUEST <= response.status_code < SERVER_ERROR
+        if not refused or response.status_code == REQUEST_TIMEOUT:
+            return Unknown(f"Twilio answered {response.status_code}")
+        return _refusal(response.status_code, said)
+
+    async def find(self, message: Outbound, http: httpx.AsyncClient) -> Accepted | None:
+        """Look for ``message`` among the account's texts by numbers, words and time.
+
+        Twilio keeps no reference of ours. A text that has not left yet may have no date of
+        sending, so the newest texts are also listed without a date.
+
+        Raises:
+            LookUpFailed: Twilio could not be asked.
+        """
+        between = {"To": message.recipient, "From": message.sender, "PageSize": str(PAGE_SIZE)}
+        since = None
+        lists = [(between, 1)]
+        if message.first_attempt_at is not None:
+            since = (message.first_attempt_at - SKEW).astimezone(UTC)
+            lists.insert(0, ({**between, "DateSent>": f"{since:%Y-%m-%d}"}, PAGES_MOST))
+        for params, pages in lists:
+            for row in await self._list(http, params, pages):
+                if _is_this(row, message, since):
+                    return Accepted(str(row["sid"]))
+        return None
+
+    async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
+        """Nothing: Twilio posts receipts by itself."""
+        return None
+
+    async def _list(
+        self, http: httpx.AsyncClient, params: Mapping[str, str], pages: int
+    ) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        url, query = f"{self._account}/Messages.json", dict(params)
+        for _ in range(pages):
+            response = await self._request(http, "GET", url, **({"params": query} if query else {}))
+            if isinstance(response, (Refused, Unknown)):
+                raise LookUpFailed("Twilio gave no answer")
+            said = json_object(response)
+            if not response.is_success or not isinstance(said.get("messages"), list):
+                raise LookUpFailed(f"Twilio answered {response.status_code}")
+            rows += said["messages"]
+            if not said.get("next_page_uri"):
+                break
+            # The next page's address has the search in it already.
+            url, query = f"{self._settings.base_url}{said['next_page_uri']}", {}
+        return rows
+
+    async def _request(
+        self, http: httpx.AsyncClient, method: str, url: str, **parts: Any
+    ) -> httpx.Response | Refused | Unknown:
+        """A request with the primary token; with the next one where it is refused for that.
+
+        A request that was turned away for its token was not worked on, so it can be repeated.
+        """
+        for token in self._settings.auth_token:
+            auth = (self._settings.account_sid, token)
+            response = await exchange(http, method, url, "Twilio", auth=auth, **parts)
+            if isinstance(response, (Refused, Unknown)) or response.status_code != UNAUTHORIZED:
+                break
+        return response
+
+
+class _Form(dict[str, list[str]]):
+    """Fields with all their values, as the validator reads them."""
+
+    @classmethod
+    def of(cls, fields: Sequence[tuple[str, str]]) -> _Form:
+        form = cls()
+        for name, value in fields:
+            form.setdefault(name, []).append(value)
+        return form
+
+    def getall(self, name: str) -> list[str]:
+        return self[name]
+
+
+def _is_json(request: WebhookRequest) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedRequest("the body is not UTF-8") from error
+
+
+def _fields(request: WebhookRequest) -> dict[str, str]:
+    if request.method == "GET":
+        return dict(request.query())
+    if _is_json(request):
+        return {name: str(value) for name, value in request.json().items() if value is not None}
+    return dict(request.form())
+
+
+def _needed(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name, "").strip()
+    if not value:
+        raise MalformedRequest(f"{name} is missing")
+    return value
+
+
+def _media(fields: Mapping[str, str]) -> tuple[Media, ...]:
+    written = fields.get("NumMedia") or "0"
+    if not (written.isascii() and written.isdigit()):
+        raise MalformedRequest("NumMedia is not a number")
+    return tuple(
+        Media(url, fields.get(f"MediaContentType{index}", ""))
+        for index in range(min(int(written), MEDIA_MOST))
+        if (url := fields.get(f"MediaUrl{index}"))
+    )
+
+
+def _refusal(status: int, said: Mapping[str, Any]) -> Refused:
+    code = str(said["code"]) if said.get("code") else f"http-{status}"
+    known = CODES.get(code)
+    if known is not None:
+        return Refused(code, known.staff, retry=known.retry, suppress=known.suppress)
+    reason = str(said.get("message") or f"status {status}")
+    return Refused(code, f"Twilio refused the text: {reason} ({code}). Tell your engineer.")
+
+
+def _is_this(row: Mapping[str, Any], message: Outbound, since: datetime | None) -> bool:
+    if row.get("sid") in message.known_ids or row.get("direction") == "inbound":
+        return False
+    if row.get("body") != message.body:
+        return False
+    if (row.get("to"), row.get("from")) != (message.recipient, message.sender):
+        return False
+    return since is None or _created(row) >= since
+
+
+def _created(row: Mapping[str, Any]) -> datetime:
+    try:
+        return parsedate_to_datetime(str(row.get("date_created")))
+    except ValueError as error:
+        raise LookUpFailed("Twilio listed a text without its time") from error

@@ -1,0 +1,139 @@
+"""Readers of single settings: from what YAML or the environment gives to what we work with."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from messaging.errors import SettingsError
+
+Reader = Callable[[object, str], object]
+"""Takes a value and the place where it stands; raises SettingsError with that place."""
+
+SENDER_NUMBER = re.compile(r"\+[1-9]\d{6,14}|(\d{1,3}-)?\d{4,6}")
+LONGEST_BURST = 30.0
+
+
+def text(value: object, where: str) -> str:
+    """A text that is not empty.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise SettingsError(f"{where}: expected a text, found {_kind(value)}; put it in quotes")
+    if not value.strip():
+        raise SettingsError(f"{where}: this is empty")
+    return value.strip()
+
+
+def texts(value: object, where: str) -> tuple[str, ...]:
+    """One text or several: a list, or divided by commas.
+
+    Raises:
+        SettingsError: it is something else, or there is none.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise SettingsError(f"{where}: expected a text or a list, found {_kind(value)}")
+    if not parts:
+        raise SettingsError(f"{where}: the list is empty")
+    return tuple(text(part, where) for part in parts)
+
+
+def sender_numbers(value: object, where: str) -> tuple[str, ...]:
+    """Numbers of ours, E.164 or short codes.
+
+    Raises:
+        SettingsError: one of them is neither.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not parts:
+        raise SettingsError(f'{where}: expected a list of numbers such as ["+12125550142"]')
+    for part in parts:
+        if isinstance(part, int):
+            raise SettingsError(f'{where}: put {part} in quotes, with its plus: "+{part}"')
+        if not isinstance(part, str) or not SENDER_NUMBER.fullmatch(part.strip()):
+            raise SettingsError(
+                f"{where}: {part!r} is not E.164; write plus, country code and number without "
+                'spaces: "+12125550142"'
+            )
+    return tuple(part.strip() for part in parts)
+
+
+def address(value: object, where: str) -> str:
+    """A URL, without a slash at its end.
+
+    Raises:
+        SettingsError: it is none, or has parts that an address of a server cannot have.
+    """
+    url = text(value, where).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SettingsError(f"{where}: {url!r} is not an address such as https://sms.example.com")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise SettingsError(f"{where}: leave out user name, query and fragment")
+    return url
+
+
+def positive(value: object, where: str) -> float:
+    """A number above zero.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    number = _number(value, where)
+    if number <= 0:
+        raise SettingsError(f"{where}: {number:g} is not above zero")
+    return number
+
+
+def seconds(value: object, where: str) -> float:
+    """A time from zero to half a minute.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    number = _number(value, where)
+    if not 0 <= number <= LONGEST_BURST:
+        raise SettingsError(f"{where}: {number:g} is not between 0 and {LONGEST_BURST:g} seconds")
+    return number
+
+
+def choice(*options: str) -> Callable[[object, str], str]:
+    """A reader of one word of several, in any case.
+
+    Args:
+        options: the words as they are kept.
+    """
+    by_name = {option.lower(): option for option in options}
+
+    def read(value: object, where: str) -> str:
+        chosen = by_name.get(str(value).strip().lower())
+        if chosen is None:
+            raise SettingsError(f"{where}: expected {' or '.join(options)}, found {value!r}")
+        return chosen
+
+    return read
+
+
+def _number(value: object, where: str) -> float:
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise SettingsError(f"{where}: expected a number, found {value!r}")
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "yes or no", int: "a number", float: "a number", list: "a list", dict: "keys"}
+    return kinds.get(type(value), "nothing")

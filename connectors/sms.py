@@ -1,0 +1,132 @@
+"""The Rasa channel: Linnet's webhooks on Rasa's own port, and the turn workers beside the model.
+
+credentials.yml names it as ``connectors.sms.SMSInput``. In production gateways post to the
+ingress (``connectors/ingress.py``) instead; both store texts with the same handler, and every
+Rasa process of the cluster answers them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from rasa.core.channels.channel import InputChannel, UserMessage
+from sanic import Blueprint, Sanic
+from sanic.request import Request
+from sanic.response import HTTPResponse, json
+
+from connectors.assistant import RasaAssistant
+from connectors.settings import Settings, settings_from
+from connectors.webhooks import WebhookHandler
+from database.pool import make_pool
+from database.url import database_url
+from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.inbox import store_events
+from messaging.spool import Spool
+from messaging.turn import TurnPolicy, TurnWorker
+from messaging.wake import Listener
+
+log = structlog.get_logger(__name__)
+
+
+class SMSInput(InputChannel):
+    """Texts in over gateways' webhooks; answers out through the outbox.
+
+    Args:
+        settings: what credentials.yml and the environment say.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._handler: WebhookHandler | None = None
+
+    @classmethod
+    def name(cls) -> str:
+        """In URLs and in ``channel:`` of responses."""
+        return "sms"
+
+    @classmethod
+    def from_credentials(cls, credentials: Mapping[str, Any] | None) -> SMSInput:
+        """Make the channel from its section of credentials.yml.
+
+        Raises:
+            SettingsError: something is missing or wrong; the error says what to write.
+        """
+        return cls(settings_from(credentials or {}, os.environ))
+
+    def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
+        """The routes below ``/webhooks/sms`` and what runs while the server runs."""
+        blueprint = Blueprint("linnet_sms")
+
+        @blueprint.get("/")
+        async def health(_: Request) -> HTTPResponse:
+            return json({"status": "ok" if self._handler else "starting"})
+
+        @blueprint.route("/<gateway:[a-z]+>", methods=["GET", "POST"], name="inbound")
+        async def inbound(request: Request, gateway: str) -> HTTPResponse:
+            return await self._receive(request, gateway, "inbound")
+
+        @blueprint.route("/<gateway:[a-z]+>/status", methods=["GET", "POST"], name="status")
+        async def status(request: Request, gateway: str) -> HTTPResponse:
+            return await self._receive(request, gateway, "status")
+
+        # Sanic 21.12 never calls a bound method that is registered as a listener.
+        @blueprint.listener("after_server_start")
+        async def start(app: Sanic, _: asyncio.AbstractEventLoop) -> None:
+            await self._start(app)
+
+        @blueprint.listener("before_server_stop")
+        async def stop(_app: Sanic, _: asyncio.AbstractEventLoop) -> None:
+            await self._stack.aclose()
+
+        return blueprint
+
+    async def _receive(self, request: Request, gateway: str, kind: str) -> HTTPResponse:
+        if self._handler is None:
+            return json({"error": "starting"}, status=503)
+        target = request.raw_url.decode("latin-1")  # as it was sent: gateways sign it so
+        given = self._handler.request(request.method, target, request.headers, request.body)
+        answer = await self._handler.handle(gateway, given, kind)
+        return HTTPResponse(answer.body, answer.status, content_type=answer.content_type)
+
+    async def _start(self, app: Sanic) -> None:
+        url, settings = database_url(), self._settings
+        clock, ids = SystemClock(), TimeOrderedIds()
+        # Rasa logs every step of every text for debugging, texts included; the cost of building
+        # those lines is a tenth of a turn.
+        logging.getLogger("rasa").setLevel(logging.WARNING)
+        pool = await self._stack.enter_async_context(make_pool(url))
+        listener = await self._stack.enter_async_context(Listener(url, "linnet_inbox"))
+        store = partial(store_events, pool, burst_seconds=settings.burst_seconds)
+        spool = Spool(Path(os.environ.get("LINNET_DATA_DIR") or ".linnet") / "spool", "rasa")
+        self._stack.callback(spool.close)
+        self._run(spool.keep_draining(store))
+        self._handler = WebhookHandler(settings, store, spool, clock)
+        worker = TurnWorker(
+            pool,
+            listener,
+            RasaAssistant(app.ctx.agent),
+            settings.company,
+            lambda gateway: settings.gateways[gateway].capabilities.longest_body,
+            TurnPolicy(burst=timedelta(seconds=settings.burst_seconds)),
+            clock,
+            ids.new_id,
+        )
+        self._run(worker.run())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._stack.push_async_callback(_end, asyncio.create_task(work))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,237 @@
+"""What happens between a gateway's request and our answer, whatever the web framework.
+
+Verify on the raw bytes, read, store, answer. What is refused leaves no trace but a log line
+and a count; what is acknowledged is in the database, or on disk until the database is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import Counter
+
+from connectors.gateways.base import (
+    Gateway,
+    Inbound,
+    Media,
+    Receipt,
+    WebhookRequest,
+    WebhookResponse,
+)
+from connectors.gateways.numbers import e164
+from connectors.settings import Settings
+from messaging.clock import Clock
+from messaging.errors import (
+    DatabaseUnavailable,
+    Forbidden,
+    LinnetError,
+    MalformedRequest,
+    TooLarge,
+    UnknownGateway,
+    WebhookRefused,
+)
+from messaging.masking import mask_text
+from messaging.spool import Spool, Store
+
+log = logging.getLogger(__name__)
+
+LONGEST_BODY = 64 * 1024
+"""Bytes. The longest text with ten pictures is a tenth of it."""
+
+STORE_SECONDS = 3.0
+"""How long the database may take before a text goes to disk. Twilio waits 15 s for an answer,
+and a database that is slower than this is as good as away."""
+
+WEBHOOKS = Counter(
+    "linnet_webhooks_total",
+    "Requests of gateways: stored, spooled, or why they were refused.",
+    ["gateway", "kind", "outcome"],
+)
+UNSIGNED = Counter(
+    "linnet_webhooks_observed_total",
+    "Requests that were taken although their signature is wrong (signature: observe).",
+    ["gateway", "reason"],
+)
+
+
+class WebhookHandler:
+    """Takes requests of all configured gateways.
+
+    Args:
+        settings: with the gateways.
+        store: puts events into the database; raises where it cannot.
+        spool: takes what the database cannot; without it such requests are answered with 503.
+        clock: says when a request came.
+    """
+
+    def __init__(self, settings: Settings, store: Store, spool: Spool | None, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._spool = spool
+        self._clock = clock
+        self._attempts: set[asyncio.Task[None]] = set()
+
+    def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> WebhookRequest:
+        """A request that has just come, as its gateway knows it.
+
+        Args:
+            method: of HTTP.
+            target: path and query as they were sent, percent-encoding untouched.
+            headers: names in any case.
+            body: raw; more than the limit may be cut off, as long as it is still too long.
+        """
+        return WebhookRequest(
+            method=method,
+            url=self._settings.public_url + target,
+            headers={name.lower(): value for name, value in headers.items()},
+            body=body,
+            received_at=self._clock.now(),
+        )
+
+    async def handle(self, name: str, request: WebhookRequest, kind: str) -> WebhookResponse:
+        """Answer a request; never raises for what it contains.
+
+        Args:
+            name: of the gateway, from the URL.
+            request: as it came.
+            kind: ``inbound`` or ``status``: to which of the gateway's URLs it came. That is for
+                the metric; what a request says is told by its content.
+
+        Returns:
+            What the gateway expects to read once everything is kept; 4xx with a reason where
+            the request is refused; 503 where it could not be kept.
+        """
+        gateway = self._settings.gateways.get(name)
+        try:
+            if gateway is None:
+                raise UnknownGateway(f"credentials.yml has no gateway of this name: {name:.20}")
+            events = self._events(gateway, request)
+            outcome = await self._keep(gateway.name, events, request.received_at)
+        except WebhookRefused as error:
+            outcome, answer = error.reason, _refusal(error.status, error, error.reason)
+            log.warning("webhook refused: %s", mask_text(str(error)))
+        except DatabaseUnavailable as error:
+            outcome, answer = "lost", _refusal(503, error, "unavailable")
+            log.error("webhook not kept: %s", error)  # noqa: TRY400 - the cause is in its text
+        else:
+            answer = gateway.answer(events)
+        # A name from outside must not become a label: there is no end to those.
+        WEBHOOKS.labels(gateway.name if gateway else "unknown", kind, outcome).inc()
+        return answer
+
+    def _events(self, gateway: Gateway, request: WebhookRequest) -> list[Inbound | Receipt]:
+        if len(request.body) > LONGEST_BODY:
+            raise TooLarge(f"more than {LONGEST_BODY} bytes")
+        try:
+            gateway.verify(request)
+        except Forbidden as error:
+            if self._settings.signature == "enforce":
+                raise
+            UNSIGNED.labels(gateway.name, error.reason).inc()
+            log.warning("taken all the same (signature: observe): %s", mask_text(str(error)))
+        return [_tidy(event, gateway) for event in gateway.parse(request)]
+
+    async def _keep(
+        self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
+    ) -> str:
+        # While older texts wait on disk, new ones go behind them.
+        if self._spool is None or not self._spool.pending():
+            try:
+                await self._store_in_time(gateway, events, received_at)
+            except Exception as error:
+                # Whatever the reason, this text is acknowledged only if it is on disk.
+                if self._spool is None:
+                    raise DatabaseUnavailable(f"not stored: {type(error).__name__}") from error
+                log.warning("not stored, goes to disk: %s", mask_text(repr(error)))
+            else:
+                return "stored"
+        try:
+            await self._spool.append(gateway, events, received_at)
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"neither stored nor written to disk: {error.strerror}"
+            ) from error
+        return "spooled"
+
+    async def _store_in_time(
+        self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
+    ) -> None:
+        """Store, or raise TimeoutError.
+
+        The attempt is not waited for when its time is over: ending a query on a database that
+        hangs may itself hang. If it succeeds late, the text is stored twice, which does nothing.
+        """
+
+        async def attempt() -> None:
+            await self._store(gateway, events, received_at)
+
+        task = asyncio.create_task(attempt())
+        self._attempts.add(task)
+        task.add_done_callback(self._forget)
+        done, _ = await asyncio.wait({task}, timeout=STORE_SECONDS)
+        if done:
+            return task.result()
+        task.cancel()
+        raise TimeoutError
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._attempts.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain
+
+
+def _tidy(event: Inbound | Receipt, gateway: Gateway) -> Inbound | Receipt:
+    """The event with numbers in E.164 and without what PostgreSQL cannot hold."""
+    if isinstance(event, Receipt):
+        return replace(
+            event,
+            vendor_id=_key(event.vendor_id),
+            vendor_status=_plain(event.vendor_status),
+            raw=_plain(event.raw),
+        )
+    recipient = e164(event.recipient, gateway.numbers[0])
+    if recipient not in gateway.numbers:
+        raise Forbidden(
+            f"this is for {event.recipient}, but the numbers of {gateway.name} are "
+            f"{', '.join(gateway.numbers)}; write it below numbers in credentials.yml",
+            "number",
+        )
+    return Inbound(
+        external_id=_key(event.external_id),
+        sender=_plain(e164(event.sender, recipient)),
+        recipient=recipient,
+        body=_plain(event.body),
+        media=tuple(Media(_plain(one.url), _plain(one.content_type)) for one in event.media),
+    )
+
+
+def _key(value: str) -> str:
+    if _plain(value) != value:
+        raise MalformedRequest("the id of the text has characters that no id has")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Text without NUL and without halves of surrogate pairs, however deep."""
+    if isinstance(value, str):
+        return (
+            value.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _refusal(status: int, error: LinnetError, reason: str) -> WebhookResponse:
+    content = {"error": error.code, "reason": reason, "detail": error.detail}
+    return WebhookResponse(status, json.dumps(content).encode(), "application/json")

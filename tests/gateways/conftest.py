@@ -1,0 +1,3 @@
+from tests.gateways.wire import wire
+
+__all__ = ["wire"]

@@ -1,0 +1,251 @@
+"""credentials.yml: what is read, what wins, and what an error tells the engineer."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from connectors.settings import SECTION, load_settings, settings_from
+from messaging.errors import SettingsError
+from simulator import practice
+
+ROOT = Path(__file__).resolve().parents[2]
+TWILIO = {"account_sid": "AC1", "auth_token": "t1", "numbers": ["+12125550142"]}
+INTELEPEER = {"token": "k1", "secret": "s1", "numbers": ["+12125550143"]}
+
+
+def section(**changes: Any) -> dict[str, Any]:
+    whole = {
+        "public_url": "https://sms.example.com",
+        "gateways": {"twilio": dict(TWILIO), "intelepeer": dict(INTELEPEER)},
+        **changes,
+    }
+    return copy.deepcopy({key: value for key, value in whole.items() if value is not None})
+
+
+def twilio(**changes: Any) -> dict[str, Any]:
+    entries = {**TWILIO, **changes}
+    return section(
+        gateways={"twilio": {key: value for key, value in entries.items() if value is not None}}
+    )
+
+
+def intelepeer(**changes: Any) -> dict[str, Any]:
+    entries = {**INTELEPEER, **changes}
+    return section(
+        gateways={"intelepeer": {key: value for key, value in entries.items() if value is not None}}
+    )
+
+
+def test_the_repository_s_file_fits_the_simulator():
+    settings = load_settings(ROOT / "credentials.yml", {})
+    assert settings.public_url == practice.PUBLIC_URL
+    assert settings.gateways["twilio"].numbers == practice.TWILIO_NUMBERS
+    assert settings.gateways["intelepeer"].numbers == practice.INTELEPEER_NUMBERS
+    written = yaml.safe_load((ROOT / "credentials.yml").read_text())[SECTION]["gateways"]
+    assert written["twilio"]["account_sid"] == practice.TWILIO_ACCOUNT_SID
+    assert written["twilio"]["auth_token"] == practice.TWILIO_AUTH_TOKEN
+    assert written["intelepeer"]["token"] == practice.INTELEPEER_TOKEN
+    assert written["intelepeer"]["secret"] == practice.INTELEPEER_SECRET
+    for gateway in written.values():
+        assert gateway["base_url"] == f"http://localhost:{practice.PORT}"
+
+
+def test_the_least_that_works():
+    settings = settings_from(twilio(), {})
+    assert settings.signature == "enforce"
+    assert settings.burst_seconds == 1.2
+    assert settings.failure_message
+    assert list(settings.gateways) == ["twilio"]
+    assert settings.company.failure_message == settings.failure_message
+
+
+def test_in_whose_name_rules_speak():
+    company = settings_from(section(brand="Harbor", help_contact="212"), {}).company
+    assert (company.brand, company.help_contact) == ("Harbor", "212")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "read", "expected"),
+    [
+        ("LINNET_PUBLIC_URL", "http://x.test:81/", lambda s: s.public_url, "http://x.test:81"),
+        ("LINNET_SIGNATURE", "observe", lambda s: s.signature, "observe"),
+        ("LINNET_BURST_SECONDS", "0", lambda s: s.burst_seconds, 0.0),
+        ("LINNET_BRAND", "Lake", lambda s: s.brand, "Lake"),
+        ("LINNET_FAILURE_MESSAGE", "Oh.", lambda s: s.failure_message, "Oh."),
+        (
+            "TWILIO_NUMBERS",
+            "+12125550150, +12125550151",
+            lambda s: s.gateways["twilio"].numbers,
+            ("+12125550150", "+12125550151"),
+        ),
+        (
+            "TWILIO_AUTH_TOKEN",
+            "a,b",
+            lambda s: s.gateways["twilio"]._settings.auth_token,
+            ("a", "b"),
+        ),
+        (
+            "TWILIO_BASE_URL",
+            "http://localhost:5083",
+            lambda s: s.gateways["twilio"]._settings.base_url,
+            "http://localhost:5083",
+        ),
+        (
+            "TWILIO_PER_SECOND",
+            "30",
+            lambda s: s.gateways["twilio"].capabilities.per_second,
+            30.0,
+        ),
+        (
+            "INTELEPEER_SECRET",
+            "other",
+            lambda s: s.gateways["intelepeer"]._settings.secret,
+            ("other",),
+        ),
+        (
+            "INTELEPEER_MDR_METHOD",
+            "get",
+            lambda s: s.gateways["intelepeer"]._settings.mdr_method,
+            "GET",
+        ),
+    ],
+)
+def test_the_environment_wins(variable, value, read, expected):
+    assert read(settings_from(section(), {variable: value})) == expected
+    assert read(settings_from(section(), {variable: ""})) == read(settings_from(section(), {}))
+
+
+def test_a_key_may_stand_in_the_environment_only():
+    environ = {"TWILIO_AUTH_TOKEN": "secret", "LINNET_PUBLIC_URL": "https://x.test"}
+    written = twilio(auth_token=None)
+    del written["public_url"]
+    settings = settings_from(written, environ)
+    assert settings.public_url == "https://x.test"
+
+
+def test_variables_within_the_file():
+    settings = settings_from(twilio(numbers=["${OURS}"]), {"OURS": "+12125550150"})
+    assert settings.gateways["twilio"].numbers == ("+12125550150",)
+    with pytest.raises(SettingsError, match="the environment has no OURS"):
+        settings_from(twilio(numbers=["${OURS}"]), {})
+
+
+def test_which_gateway_a_number_is_at():
+    settings = settings_from(section(), {})
+    assert settings.gateway_for_number("+12125550143").name == "intelepeer"
+    with pytest.raises(SettingsError, match=r"\+12125550199 is none of .*\+12125550142"):
+        settings.gateway_for_number("+12125550199")
+
+
+@pytest.mark.parametrize("numbers", [["12345"], ["1-12345"], "+12125550142", ["+442079460000"]])
+def test_numbers_that_are_good(numbers):
+    assert settings_from(twilio(numbers=numbers), {}).gateways["twilio"].numbers
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (None, "SMSInput: expected lines of 'key: value'"),
+        ([], "SMSInput: expected lines of 'key: value'"),
+        (section(public_url=None), "'public_url' is missing.*LINNET_PUBLIC_URL"),
+        (section(public_url="sms.example.com"), "public_url: .*not an address"),
+        (section(public_url="https://"), "public_url: .*not an address"),
+        (section(public_url="https://x.test:99999"), "public_url: .*not an address"),
+        (section(public_url="https://me:pw@x.test"), "leave out user name"),
+        (section(public_url="https://x.test/?a=1"), "leave out"),
+        (section(public_url=5), "public_url: expected a text, found a number; put it in quotes"),
+        (section(public_ulr="x"), "no key 'public_ulr'; did you mean 'public_url'"),
+        (section(gateway={}), "no key 'gateway'; did you mean 'gateways'"),
+        (section(zzz=1), "no key 'zzz' .known: public_url"),
+        (section(signature="off"), "signature: expected enforce or observe, found 'off'"),
+        (section(signature=True), "signature: expected enforce or observe, found True"),
+        (section(burst_seconds="soon"), "burst_seconds: expected a number, found 'soon'"),
+        (section(burst_seconds=True), "burst_seconds: expected a number"),
+        (section(burst_seconds=-1), "between 0 and 30"),
+        (section(burst_seconds=float("nan")), "expected a number"),
+        (section(failure_message=" "), "failure_message: this is empty"),
+        (section(gateways={}), "write at least one of twilio, intelepeer"),
+        (section(gateways=None), "write at least one of twilio, intelepeer"),
+        (section(gateways=["twilio"]), "gateways: expected lines of 'key: value'"),
+        (section(gateways={"twillio": {}}), "no such gateway; did you mean 'twilio'"),
+        (section(gateways={"twilio": None}), "gateways.twilio: expected lines"),
+        (twilio(auth_token=None), "gateways.twilio: 'auth_token' is missing.*TWILIO_AUTH_TOKEN"),
+        (twilio(auth_tokens=["x"]), "no key 'auth_tokens'; did you mean 'auth_token'"),
+        (twilio(auth_token=[]), "auth_token: the list is empty"),
+        (twilio(auth_token=7), "auth_token: expected a text or a list, found a number"),
+        (twilio(account_sid=7), "account_sid: expected a text, found a number"),
+        (twilio(numbers=[12125550142]), r'put 12125550142 in quotes.*"\+12125550142"'),
+        (twilio(numbers=["2125550142"]), "'2125550142' is not E.164"),
+        (twilio(numbers=["+1 212 555 0142"]), "is not E.164"),
+        (twilio(numbers=[]), "numbers: expected a list"),
+        (twilio(numbers=12125550142), "numbers: expected a list"),
+        (twilio(numbers=["+12125550142"] * 2), r"\+12125550142 stands twice at twilio"),
+        (twilio(per_second=0), "per_second: 0 is not above zero"),
+        (twilio(base_url="api.twilio.com"), "base_url: .*not an address"),
+        (intelepeer(token=None), "write 'token'.*'username' and 'password'"),
+        (intelepeer(token=None, username="me"), "write 'token'.*'username' and 'password'"),
+        (intelepeer(secret=None), "'secret' is missing"),
+        (intelepeer(authorization="basic"), "authorization: expected bearer or bare"),
+        (
+            section(
+                gateways={
+                    "twilio": TWILIO,
+                    "intelepeer": {**INTELEPEER, "numbers": "+12125550142"},
+                }
+            ),
+            r"\+12125550142 stands at both twilio and intelepeer",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(written, told):
+    with pytest.raises(SettingsError, match=told) as refused:
+        settings_from(written, {})
+    assert refused.value.detail.startswith("credentials.yml, connectors.sms.SMSInput")
+
+
+def test_a_wrong_variable_is_named():
+    with pytest.raises(SettingsError, match="environment variable TWILIO_NUMBERS: '123' is not"):
+        settings_from(section(), {"TWILIO_NUMBERS": "123"})
+
+
+def test_secrets_are_not_in_errors_or_repr():
+    for written in (twilio(auth_token={"a": "hush"}), twilio(auth_token=["hush", 3])):
+        with pytest.raises(SettingsError) as refused:
+            settings_from(written, {})
+        assert "hush" not in str(refused.value)
+    assert "t1" not in repr(settings_from(section(), {}))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a: b: c\n", r"credentials.yml, line 1, column 5: "),
+        ("x:\n  - 'open\n", r", line \d+, column \d+: "),
+        ("", "has no section 'connectors.sms.SMSInput:'"),
+        ("rest:\n", "has no section"),
+        ("- a\n", "has no section"),
+        (f"{SECTION}:\n", "expected lines of 'key: value'"),
+        (f"{SECTION}:\n  gateways: {{}}\n", "'public_url' is missing"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, content, told):
+    path = tmp_path / "credentials.yml"
+    path.write_text(content)
+    with pytest.raises(SettingsError, match=told) as refused:
+        load_settings(path, {})
+    assert str(path) in refused.value.detail
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(SettingsError, match=r"there is no .*nowhere.yml"):
+        load_settings(tmp_path / "nowhere.yml", {})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path, {})
+    (tmp_path / "latin.yml").write_bytes(b"x: \xff")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "latin.yml", {})
