@@ -1,0 +1,121 @@
+"""Rasa component: dates and times, as `time` entities.
+
+In config.yml:
+
+    - name: nlu.date_extractor.DateExtractor
+      timezone: America/New_York   # of the locations; "tomorrow" is tomorrow there
+"""
+
+# ruff: noqa: ARG003  (Rasa hands in more than each component needs)
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.extractors.extractor import EntityExtractorMixin
+from rasa.shared.exceptions import InvalidConfigException
+from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from nlu.dates import read_dates
+from nlu.duckling import Duckling, DucklingUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=1)
+def shared_duckling() -> Duckling:
+    """The one Duckling of this process; its child starts when it is first needed."""
+    return Duckling()
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class DateExtractor(GraphComponent, EntityExtractorMixin):
+    """Reads dates relative to when the text was received, in the zone of the business.
+
+    The time of receipt is `received_at` (ISO, with offset) in the message's metadata;
+    without it, now. The value of an entity is a :class:`nlu.dates.TimeValue`.
+
+    Args:
+        zone: IANA name.
+    """
+
+    def __init__(self, zone: str) -> None:
+        self._zone = zone
+
+    @property
+    def name(self) -> str:
+        """Rasa's name for date extractors.
+
+        `rasa test` leaves out the entities of this extractor, because nobody annotates dates
+        by hand, and it knows such extractors by this name only.
+        """
+        return "DucklingEntityExtractor"
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Options and what they are when config.yml does not name them."""
+        return {"timezone": "America/New_York"}
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> DateExtractor:
+        """Make the component.
+
+        Raises:
+            InvalidConfigException: when `timezone` is not one.
+        """
+        zone = config["timezone"]
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, TypeError) as error:
+            raise InvalidConfigException(
+                f"config.yml: timezone {zone!r} of {cls.__name__} is not a time zone; "
+                "write one such as America/New_York."
+            ) from error
+        return cls(zone)
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Add a `time` entity for each date or time of each message."""
+        for message in messages:
+            text = message.get(TEXT)
+            if text:
+                found = self._find(text, message.get("metadata") or {})
+                message.set(ENTITIES, [*message.get(ENTITIES, []), *found], add_to_output=True)
+        return messages
+
+    def _find(self, text: str, metadata: dict[str, Any]) -> list[dict[str, Any]]:
+        received_at = _instant(metadata.get("received_at"))
+        try:
+            mentions = read_dates(text, received_at, self._zone, shared_duckling().parse)
+        except DucklingUnavailable as error:
+            logger.warning("The dates of a text were not read: %s.", error)
+            return []
+        found: list[dict[str, Any]] = self.add_extractor_name([
+            {"entity": "time", "start": mention.first, "end": mention.last,
+             "value": mention.value(), "additional_info": {"ask": mention.ask}}
+            for mention in mentions
+            if mention.start or mention.end
+        ])  # fmt: skip
+        return found
+
+
+def _instant(value: str | None) -> datetime:
+    """A time of receipt; one without offset is taken as UTC."""
+    if not value:
+        return datetime.now(UTC)
+    instant = datetime.fromisoformat(value)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
