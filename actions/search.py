@@ -1,0 +1,193 @@
+"""Looking for a time: what the appointment book has for a wish, and why not what was wished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from actions.wishes import Span, Wish
+from database.pool import Connection
+from practice import words
+from practice.catalogue import Catalogue
+from practice.offers import LEAD, Slot
+from practice.slots import free_slots, is_free, nearest_slots
+
+FAR = timedelta(days=365)
+OFFERS = 3  # more lines would make a second segment of the text
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is for a wish.
+
+    Attributes:
+        chosen: the very time that was wished, free; then nothing is offered.
+        location: where ``chosen`` is, key.
+        offers: free times to choose from.
+        response: the text that goes with the offers.
+        values: what the text needs.
+    """
+
+    chosen: datetime | None = None
+    location: str | None = None
+    offers: tuple[Slot, ...] = ()
+    response: str = "utter_offer_times"
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search in the book.
+
+    Attributes:
+        connection: to read with.
+        catalogue: of the business.
+        service: key.
+        location: key, or None for any.
+        now: when the customer texted, aware.
+        ignoring: id of the appointment that is to be moved.
+        avoid: never offered, such as the time that this appointment has.
+    """
+
+    connection: Connection
+    catalogue: Catalogue
+    service: str
+    location: str | None
+    now: datetime
+    ignoring: int | None = None
+    avoid: tuple[Span, ...] = ()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which the customer speaks of times."""
+        return ZoneInfo(self._places[0].timezone)
+
+    @property
+    def _places(self) -> list[Any]:
+        if self.location is None:
+            return list(self.catalogue.locations.values())
+        return [self.catalogue.location(self.location)]
+
+    async def find(self, wish: Wish) -> Found:
+        """The time itself when it is free, else times to offer and the reason."""
+        if wish.exact is not None:
+            return await self._moment(wish.exact, wish.refused)
+        slots = await self.free(wish.windows, wish.refused)
+        if slots:
+            return self._offered(slots)
+        first, last = wish.windows[0] if wish.windows else (self.now, self.now)
+        reason = "utter_time_past" if last <= self.now and wish.windows else None
+        reason = reason or self._closed(first, last) or "utter_nothing_free_then"
+        return await self._around(first, reason, wish.refused)
+
+    async def free(self, windows: Sequence[Span], refused: Sequence[Span] = ()) -> list[Slot]:
+        """Free times within the windows, at most as many as a text offers."""
+        return await free_slots(
+            self.connection,
+            self.catalogue,
+            service=self.service,
+            location=self.location,
+            windows=windows,
+            now=self.now,
+            limit=OFFERS,
+            refused=[*refused, *self.avoid],
+            ignoring=self.ignoring,
+        )
+
+    async def nearest(self, wanted: datetime, response: str, refused: Sequence[Span] = ()) -> Found:
+        """The free times around a moment, in order of time, with the reason for offering them."""
+        slots = await nearest_slots(
+            self.connection,
+            self.catalogue,
+            service=self.service,
+            location=self.location,
+            wanted=wanted,
+            now=self.now,
+            limit=OFFERS,
+            refused=[*refused, *self.avoid],
+            ignoring=self.ignoring,
+        )
+        if not slots:
+            return self._offered([], "utter_nothing_free_at_all")
+        in_order = sorted(slots, key=lambda slot: slot.start)
+        return self._offered(in_order, response, wanted=wanted)
+
+    def offered(self, slots: Sequence[Slot], response: str) -> Found:
+        """Times to offer under a text of the caller's choice."""
+        return self._offered(slots, response)
+
+    async def _moment(self, wanted: datetime, refused: Sequence[Span]) -> Found:
+        for place in self._places:
+            if await is_free(
+                self.connection,
+                self.catalogue,
+                service=self.service,
+                location=place.key,
+                start=wanted,
+                now=self.now,
+                ignoring=self.ignoring,
+            ):
+                return Found(chosen=wanted, location=place.key)
+        if wanted <= self.now:
+            reason: str | None = "utter_time_past"
+        elif wanted < self.now + LEAD:
+            reason = "utter_time_too_soon"
+        else:
+            minutes = self.catalogue.service(self.service).minutes
+            reason = self._closed(wanted, wanted + timedelta(minutes=minutes), whole=True)
+        look = self.nearest if self._opens_on(wanted) else self._around
+        return await look(wanted, reason or "utter_time_taken", refused)
+
+    async def _around(self, wanted: datetime, response: str, refused: Sequence[Span] = ()) -> Found:
+        """One free time before a stretch that will not do, and others after it.
+
+        Three times within an hour are a good answer to "3pm", but not to "sunday".
+        """
+        later = await self.free([(wanted, wanted + FAR)], refused)
+        nearest = await self.nearest(wanted, response, refused)
+        before = [slot for slot in nearest.offers if slot.start < wanted]
+        offers = [*before[-1:], *later][:OFFERS]
+        return replace(nearest, offers=tuple(offers))
+
+    def _opens_on(self, moment: datetime) -> bool:
+        day = moment.astimezone(self.zone).date()
+        return any(self.catalogue.hours_on(place.key, day) for place in self._places)
+
+    def _closed(self, first: datetime, last: datetime, *, whole: bool = False) -> str | None:
+        """The text for a stretch of one day that lies outside the opening hours.
+
+        With ``whole``, all of the stretch must lie within them; else any part is enough.
+        """
+        zone = self.zone
+        begin, end = first.astimezone(zone), last.astimezone(zone)
+        if end - begin > timedelta(days=1):
+            return None
+        for place in self._places:
+            for opens, closes in self.catalogue.hours_on(place.key, begin.date()):
+                opening = datetime.combine(begin.date(), opens, zone)
+                closing = datetime.combine(begin.date(), closes, zone)
+                inside = opening <= begin and end <= closing
+                if inside if whole else (begin < closing and opening < end):
+                    return None
+        return "utter_closed_then"
+
+    def _offered(
+        self,
+        slots: Sequence[Slot],
+        response: str = "utter_offer_times",
+        wanted: datetime | None = None,
+    ) -> Found:
+        place = self._places[0]
+        values: dict[str, Any] = {
+            "service_name": self.catalogue.service(self.service).name,
+            "place": place.name if self.location else "either place",
+        }
+        if wanted is not None:
+            day = wanted.astimezone(self.zone).date()
+            values["when_text"] = words.when(wanted, place.timezone)
+            values["day"] = words.day(day)
+            values["hours"] = words.hours(self.catalogue.hours_on(place.key, day))
+        return Found(offers=tuple(slots), response=response, values=values)

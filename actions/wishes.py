@@ -1,0 +1,234 @@
+"""When a customer would like to come: mentions of times in a text become windows to search.
+
+Mentions are on the wall clock of the location and carry no zone, windows are aware. A text is
+read in the light of what was talked about before: "4pm" after a talk about Tuesday is Tuesday at
+four, "thursday instead" after Tuesday at four is Thursday at four.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Span = tuple[datetime, datetime]
+
+DAY = timedelta(days=1)
+FORTNIGHT = timedelta(days=14)
+_DAYS = ("day", "week", "weekend", "month")
+_NOT_ITSELF = re.compile(r"\W*(?:after|past|later than)\b", re.IGNORECASE)
+_UP_TO_ITSELF = re.compile(r"\W*(?:by|until|till?|through|thru)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One time in a text, as the date component found it.
+
+    Attributes:
+        start: naive, on the location's wall clock; None for "before 5".
+        end: naive: the last day, or the last moment, that the words name; None for one alone.
+        grain: ``minute``, ``daypart``, ``day``, ``week``, ``weekend`` or ``month``.
+        role: ``offered`` (wanted), ``refused`` ("not tuesday") or ``old`` ("move my 3pm").
+        text: the words.
+        date_free: the words name only a time of day; the dates are those of the text's receipt.
+        open: ``after`` or ``before`` for a stretch with one end.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    grain: str
+    role: str
+    text: str
+    date_free: bool = False
+    open: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is one moment: "3pm", and not "after 3" or "tuesday"."""
+        return (
+            self.grain == "minute"
+            and self.start is not None
+            and self.end is None
+            and self.open is None
+        )
+
+    def on(self, day: date) -> Mention:
+        """The same time of day on another day."""
+        anchor = self.start or self.end
+        if anchor is None:
+            return self
+        moved = day - anchor.date()
+        return replace(
+            self,
+            start=self.start + moved if self.start else None,
+            end=self.end + moved if self.end else None,
+        )
+
+    def span(self, now: datetime) -> tuple[datetime, datetime]:
+        """First moment and end, naive, the end outside; the two are the same for one moment.
+
+        Args:
+            now: naive, on the same wall clock; "before friday" begins here.
+        """
+        whole_days = self.grain in _DAYS
+        if self.start is None:
+            end = self.end or now
+            if not whole_days:
+                return datetime.combine(end.date(), time()), end
+            return now, end + DAY if _UP_TO_ITSELF.match(self.text) else end
+        if self.open == "after":
+            if not whole_days:
+                # "After three" said of an appointment means from three on.
+                return self.start, datetime.combine(self.start.date(), time()) + DAY
+            begin = self.start
+            if _NOT_ITSELF.match(self.text):
+                begin = _after(self.start, self.grain)
+            return begin, begin + FORTNIGHT
+        if whole_days:
+            return self.start, self.end + DAY if self.end else _after(self.start, self.grain)
+        return self.start, self.end or self.start
+
+
+def mentions(entities: Iterable[Any]) -> list[Mention]:
+    """The times among the entities of a text, in order."""
+    found = []
+    for entity in entities:
+        value = entity.get("value")
+        if entity.get("entity") != "time" or not isinstance(value, dict):
+            continue
+        start, end = value.get("start"), value.get("end")
+        if start is None and end is None:
+            continue
+        found.append(
+            Mention(
+                start=datetime.fromisoformat(start) if start else None,
+                end=datetime.fromisoformat(end) if end else None,
+                grain=value.get("grain") or "minute",
+                role=value.get("role") or "offered",
+                text=value.get("text") or "",
+                date_free=bool(value.get("date_free")),
+                open=value.get("open"),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """When the customer would like to come; the value of the slot ``when``.
+
+    Attributes:
+        windows: aware; one of no length is that very moment; none at all is any time.
+        refused: aware; times that will not do, said or shown and not taken.
+    """
+
+    windows: tuple[Span, ...] = ()
+    refused: tuple[Span, ...] = field(default=())
+
+    @classmethod
+    def from_slot(cls, value: dict[str, Any] | None) -> Wish:
+        """The wish that the slot holds."""
+        if not value:
+            return cls()
+        return cls(
+            windows=tuple(_read(span) for span in value["windows"]),
+            refused=tuple(_read(span) for span in value["refused"]),
+        )
+
+    def to_slot(self) -> dict[str, Any]:
+        """The same as JSON can hold it."""
+        return {
+            "windows": [[first.isoformat(), last.isoformat()] for first, last in self.windows],
+            "refused": [[first.isoformat(), last.isoformat()] for first, last in self.refused],
+        }
+
+    @property
+    def exact(self) -> datetime | None:
+        """The one moment that is wanted, or None."""
+        if len(self.windows) == 1 and self.windows[0][0] == self.windows[0][1]:
+            return self.windows[0][0]
+        return None
+
+    def day(self, zone: ZoneInfo) -> date | None:
+        """The one day that it is about, in the location's calendar, or None."""
+        days = {first.astimezone(zone).date() for first, _ in self.windows}
+        long = any(last - first > DAY for first, last in self.windows)
+        return days.pop() if len(days) == 1 and not long else None
+
+    def refusing(self, spans: Sequence[Span]) -> Wish:
+        """The same without these times; windows that lie within them go."""
+        left = tuple(
+            window
+            for window in self.windows
+            if not any(first <= window[0] and window[1] <= last for first, last in spans)
+        )
+        return Wish(windows=left, refused=(*self.refused, *spans))
+
+
+def wished(
+    told: Sequence[Mention],
+    before: Wish,
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    day: date | None,
+    at: time | None,
+) -> Wish | None:
+    """What a text asks for, given what was asked for before.
+
+    Args:
+        told: the times in the text.
+        before: the wish so far.
+        now: when the text came, aware.
+        zone: of the location.
+        day: the day that was talked about, for a text that names only a time.
+        at: the time of day that was talked about, for a text that names only a day.
+
+    Returns:
+        The new wish, or None when the text names no time that is wanted or refused.
+    """
+    local = now.astimezone(zone).replace(tzinfo=None)
+    refused = [_aware(_placed(one, day).span(local), zone) for one in told if one.role == "refused"]
+    wanted = [
+        _aware(_placed(one, day, at).span(local), zone) for one in told if one.role == "offered"
+    ]
+    if wanted:
+        # What is asked for now may be something that would not do before.
+        return Wish(windows=tuple(wanted), refused=tuple(refused))
+    if refused:
+        return before.refusing(refused)
+    return None
+
+
+def local_day(moment: datetime, zone: ZoneInfo) -> Span:
+    """The whole day around a moment, in the location's calendar."""
+    midnight = datetime.combine(moment.astimezone(zone).date(), time())
+    return _aware((midnight, midnight + DAY), zone)
+
+
+def _placed(mention: Mention, day: date | None, at: time | None = None) -> Mention:
+    if mention.date_free and day is not None:
+        return mention.on(day)
+    alone = mention.grain == "day" and mention.start and not mention.end and not mention.open
+    if alone and mention.start and at is not None:
+        return replace(mention, start=datetime.combine(mention.start.date(), at), grain="minute")
+    return mention
+
+
+def _after(start: datetime, grain: str) -> datetime:
+    if grain == "week":
+        return start + 7 * DAY
+    if grain == "month":
+        return (start.replace(day=1) + 32 * DAY).replace(day=1)
+    return start + DAY
+
+
+def _aware(span: tuple[datetime, datetime], zone: ZoneInfo) -> Span:
+    return span[0].replace(tzinfo=zone), span[1].replace(tzinfo=zone)
+
+
+def _read(span: Sequence[str]) -> Span:
+    return datetime.fromisoformat(span[0]), datetime.fromisoformat(span[1])
