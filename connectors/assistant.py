@@ -86,6 +86,16 @@ class RasaAssistant:
             raise AssistantFailed(repr(opened.failure)) from opened.failure
         return _answer(opened, output.said, (time.perf_counter() - began) * 1000)
 
+    async def warm_up(self) -> None:
+        """Read a text, so that the first customer does not wait for what starts on demand."""
+        await self._processor().parse_message(UserMessage("hello, tomorrow at 3"))
+
+    async def close(self) -> None:
+        """Close the connections to the action server."""
+        processor = self._agent.processor
+        if isinstance(processor, TurnProcessor) and processor.action_endpoint is not None:
+            await processor.action_endpoint.close()
+
     def _processor(self) -> TurnProcessor:
         processor = self._agent.processor
         if processor is None:

@@ -113,9 +113,10 @@ class ActionServer(EndpointConfig):
             return await response.json()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; the next request opens new ones."""
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
 
 class TurnProcessor(MessageProcessor):

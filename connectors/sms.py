@@ -111,10 +111,14 @@ class SMSInput(InputChannel):
         self._stack.callback(spool.close)
         self._run(spool.keep_draining(store))
         self._handler = WebhookHandler(settings, store, spool, clock)
+        assistant = RasaAssistant(app.ctx.agent)
+        self._stack.push_async_callback(assistant.close)
+        if app.ctx.agent.is_ready():  # without a model, texts wait and `rasa run` says why
+            await assistant.warm_up()
         worker = TurnWorker(
             pool,
             listener,
-            RasaAssistant(app.ctx.agent),
+            assistant,
             settings.company,
             lambda gateway: settings.gateways[gateway].capabilities.longest_body,
             TurnPolicy(burst=timedelta(seconds=settings.burst_seconds)),

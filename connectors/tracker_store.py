@@ -160,6 +160,11 @@ class TurnTrackerStore(TrackerStore):
                 values = {"position": position, "session_start": start, "event": Jsonb(event)}
                 await connection.execute(APPEND, key | values)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            await self._pool.close()
+
     async def _connected(self) -> Pool:
         if self._pool is None:  # opened here, because a pool belongs to the running loop
             pool = make_pool(self._url or database_url(), max_size=4)

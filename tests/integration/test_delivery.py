@@ -57,7 +57,7 @@ def in_state(pool, id: UUID, *states: str):
         row = await the_text(pool, id)
         return row if row["state"] in states else None
 
-    return lambda: check()
+    return check
 
 
 async def receipt(pool, vendor_id: str, status: Status, code: str | None = None) -> bool:
