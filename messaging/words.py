@@ -34,8 +34,8 @@ def classify(body: str, *, prompt_open: bool, conversing: bool, opted_out: bool)
     words and in 47 CFR 64.1200(a)(10), but customers also text CANCEL to cancel an
     appointment. What was going on decides: with a question of ours open, or, for CANCEL,
     within a day of texts with the assistant, the text is an answer and the assistant's to
-    understand; out of the blue it can only mean our texts, and opts out. YES subscribes nobody who is
-    subscribed; it is an answer.
+    understand; out of the blue it can only mean our texts, and opts out. YES subscribes
+    nobody who is subscribed; it is an answer.
 
     Args:
         body: the whole text.

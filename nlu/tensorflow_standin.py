@@ -53,6 +53,7 @@ class StandIn(metaclass=_StandInType):
     """In the place of every TensorFlow class, function and decorator."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """What a decorator, a decorator factory or a derived component's constructor gives."""
         if cls is not StandIn:  # a component of Rasa's, derived from a TensorFlow class
             raise TensorFlowMissing(cls.__name__)
         if len(args) == 1 and not kwargs and callable(args[0]):
@@ -81,11 +82,13 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        """Answer for TensorFlow's packages and for nothing else."""
         if fullname.partition(".")[0] not in ANSWERED:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        """An empty module."""
         return _StandInModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
