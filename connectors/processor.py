@@ -8,7 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from rasa.core.actions.action import Action, ActionExecutionRejection
+from jsonschema.validators import validator_for
+from rasa.core.actions.action import Action, ActionExecutionRejection, RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.processor import MessageProcessor
 from rasa.engine.runner.dask import DaskGraphRunner
@@ -131,6 +132,7 @@ class TurnProcessor(MessageProcessor):
         if processor.action_endpoint is not None:
             processor.action_endpoint = ActionServer(processor.action_endpoint)
         processor.on_circuit_break = _looped
+        RemoteAction._validate_action_result = _validate  # noqa: SLF001
         agent.processor = processor
         return processor
 
@@ -149,6 +151,20 @@ class TurnProcessor(MessageProcessor):
         action.run = watched
         done: bool = await super()._run_action(action, *args, **kwargs)
         return done
+
+
+_RESULT_SCHEMA = RemoteAction.action_response_format_spec()
+_RESULT = validator_for(_RESULT_SCHEMA)(_RESULT_SCHEMA)
+
+
+def _validate(_: RemoteAction, result: Any) -> bool:
+    """What Rasa checks of an action's result, with the schema read once.
+
+    Rasa reads its schema and checks the schema itself with every action, which was measured to
+    cost 25 ms of CPU, more than all the rest of a turn.
+    """
+    _RESULT.validate(result)
+    return True
 
 
 def _looped(*_: Any) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from jsonschema import ValidationError
+from rasa.core.actions.action import RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.tracker_store import FailSafeTrackerStore, InMemoryTrackerStore
@@ -155,6 +157,16 @@ async def test_an_option_of_ours_is_taken_as_it_was_meant(agent):
 async def test_a_dead_action_server_is_a_failure_and_not_silence(agent):
     with pytest.raises(ActionServerFailed, match=r"validate_book_form|action_"):
         await RasaAssistant(agent).respond(turn("book an eye exam", uuid4()))
+
+
+@pytest.mark.parametrize("result", [{"events": "none"}, {"events": [{"no": "event"}]}, []])
+async def test_a_wrong_result_of_an_action_is_refused_as_stock_rasa_does(agent, result):
+    RasaAssistant(agent)._processor()
+    action = RemoteAction("action_any", None)
+    with pytest.raises(ValidationError):
+        action._validate_action_result(result)
+    right = {"events": [{"event": "slot", "name": "when", "value": 1}], "responses": []}
+    assert action._validate_action_result(right)
 
 
 async def test_a_tracker_that_cannot_be_read_is_a_failure_and_not_a_new_conversation(agent):
