@@ -44,7 +44,8 @@ class TurnPolicy:
         lease: how long a worker owns a turn before another may take it over.
         limit: how long the assistant may think.
         pauses: before each further attempt at a turn that failed; after the last, the
-            customer gets the failure message.
+            customer gets the failure message. Together longer than an action server takes to
+            start again, because a late answer is better than none.
         concurrency: turns of one process at the same time.
         idle: the slow poll, should a notification be lost.
     """
@@ -52,7 +53,7 @@ class TurnPolicy:
     burst: timedelta = timedelta(seconds=1.2)
     lease: timedelta = timedelta(seconds=10)
     limit: timedelta = timedelta(seconds=25)
-    pauses: tuple[timedelta, ...] = (timedelta(seconds=1), timedelta(seconds=4))
+    pauses: tuple[timedelta, ...] = tuple(timedelta(seconds=pause) for pause in (1, 3, 8))
     concurrency: int = 8
     idle: timedelta = timedelta(seconds=5)
 
