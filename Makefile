@@ -1,0 +1,60 @@
+# Needs Python 3.11, make and a package registry; everything else is fetched.
+# `make run` starts the assistant on this machine; `make test` is what CI runs.
+
+UV_VERSION := 0.13.9
+BOOT_PYTHON := $(or $(shell command -v python3.11),$(shell command -v python3))
+# A uv of the machine's own is used; without one it goes into .tools/.
+UV := $(or $(shell command -v uv),.tools/uv/bin/uv)
+BIN := .venv/bin
+SYNCED := .venv/.synced
+RESULTS := results
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format train check-assistant sync
+
+help:
+	@echo "make run      start everything here and text the assistant from this terminal"
+	@echo "make test     lint, types, the model's tests, all tests"
+	@echo "make lint     lint and types only"
+	@echo "make format   format the code"
+	@echo "make train    train the model, if its data changed"
+	@echo "Options of linnet up: make run UP='--port-base 6080'"
+
+.tools/uv/bin/uv:
+	$(BOOT_PYTHON) -m venv .tools/uv
+	.tools/uv/bin/pip install --quiet uv==$(UV_VERSION)
+
+$(SYNCED): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen $(EXTRAS)
+	@touch $@
+
+sync: $(SYNCED)
+
+run: $(SYNCED)
+	@$(BIN)/linnet up $(UP)
+
+train: $(SYNCED)
+	$(BIN)/linnet train
+
+lint: $(SYNCED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(SYNCED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# `rasa test` ends with 0 whatever it finds; tests/check_results.py reads what it wrote.
+check-assistant: export RASA_TELEMETRY_ENABLED := false
+check-assistant: train
+	$(BIN)/rasa data validate --fail-on-warnings
+	rm -rf $(RESULTS)
+	$(BIN)/rasa test nlu --nlu tests/test_nlu --out $(RESULTS)/nlu --no-plot
+	$(BIN)/rasa test core --e2e --stories tests/test_stories.yml --out $(RESULTS)/core
+	$(BIN)/python tests/check_results.py $(RESULTS)
+
+# The tests come last, so that the last line is their count.
+test: lint check-assistant
+	$(BIN)/pytest

@@ -1,0 +1,1 @@
+"""The ``linnet`` command. Each module is imported only by the command that needs it."""

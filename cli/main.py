@@ -1,0 +1,200 @@
+"""The ``linnet`` command: what there is, and its options.
+
+``linnet --help`` must answer at once, so nothing heavy is imported up here; each command
+imports the module that does its work.
+"""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.failure import Failure, sentence
+
+app = typer.Typer(
+    name="linnet",
+    help="An SMS assistant that you train, run and own.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Both would import Rich, which takes three times as long as all the rest.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[Path, typer.Option(help="Folder of all local state.", envvar="LINNET_DATA_DIR")]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def main() -> None:
+    """Run the command; a failure is one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        if os.environ.get("LINNET_DEBUG") == "1":
+            raise
+        sys.stderr.write(f"linnet: {sentence(error)}\n")
+        sys.exit(1)
+
+
+@app.command()
+def up(
+    data_dir: DataDir = Path(".linnet"),
+    port_base: Annotated[
+        int, typer.Option(help="Port of the ingress; the other parts follow it.")
+    ] = 5080,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No conversation in the terminal.")
+    ] = False,
+    rasa: Annotated[int, typer.Option(help="Copies of `rasa run`.", min=1, max=16)] = 1,
+    train: Annotated[bool, typer.Option(help="Train a model if the training data changed.")] = True,
+) -> None:
+    """Start everything here, with a practice carrier."""
+    from rich.console import Console
+
+    from cli.project import here
+    from cli.up import Wish, up
+
+    wish = Wish(
+        headless=headless,
+        port_base=port_base,
+        data_dir=data_dir.absolute(),
+        rasa_copies=rasa,
+        train=train,
+    )
+    up(here(), wish, Console())
+
+
+@app.command()
+def text(
+    phone: Annotated[str, typer.Argument(help="The phone that you are, like +12125550100.")] = "",
+    to: Annotated[str, typer.Option(help="Our number that is texted.")] = "",
+    data_dir: DataDir = Path(".linnet"),
+) -> None:
+    """Be a phone that texts what `linnet up` runs."""
+    from rich.console import Console
+
+    from cli.phone import Lines, SimulatedPhone, converse
+    from database.url import stack
+
+    running = stack(data_dir)
+    if running is None:
+        raise Failure(f"Nothing runs in {data_dir}; start `linnet up` in another terminal.")
+    if not phone:
+        from practice.sample import sample_phones
+
+        phone = sample_phones()[0].phone
+    number = to or next(iter(running["sender_numbers"].values()))
+    console = Console()
+    console.print(f"You are {phone} and text {number}; Ctrl-C or Ctrl-D ends.", highlight=False)
+    try:
+        converse(SimulatedPhone(running["simulator"], phone), number, Lines(), console)
+    except KeyboardInterrupt:
+        console.print()
+
+
+@app.command()
+def send(
+    to: Annotated[str, typer.Argument(help="The customer's number, like +12125550100.")],
+    body: Annotated[str, typer.Argument(help="What to text.")],
+    sender: Annotated[str, typer.Option("--from", help="Our number that it leaves from.")] = "",
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its delivery.", min=0)] = 30.0,
+) -> None:
+    """Text a customer once, and show what becomes of it."""
+    import asyncio
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from cli import notice
+    from database.url import database_url
+
+    for number in (to, sender or to):
+        if not re.fullmatch(r"\+[1-9]\d{6,14}", number):
+            raise Failure(f"{number} is not a number like +12125550100.")
+    asyncio.run(
+        notice.send(
+            url=database_url(),
+            to=to,
+            body=body,
+            sender=sender or None,
+            wait=timedelta(seconds=wait),
+            console=Console(),
+        )
+    )
+
+
+@app.command()
+def train(
+    force: Annotated[bool, typer.Option("--force", help="Even if nothing changed.")] = False,
+    data_dir: DataDir = Path(".linnet"),
+) -> None:
+    """Train the model, if anything changed that it is made from."""
+    from rich.console import Console
+
+    from cli.project import here
+    from cli.training import train
+
+    project = here()
+    project.check()
+    train(project, Console(), data_dir / "logs" / "train.log", force=force)
+
+
+@app.command()
+def worker(
+    health_file: Annotated[
+        Path | None, typer.Option(help="Touched every second while all is well.")
+    ] = None,
+) -> None:
+    """Deliver texts: run as many as you like."""
+    from cli.worker import run
+
+    run(health_file)
+
+
+@app.command(context_settings=PASS_ON)
+def ingress(context: typer.Context) -> None:
+    """Take webhooks in: run as many as you like."""
+    _run_module("connectors.ingress", context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def simulator(context: typer.Context) -> None:
+    """A carrier to practise on."""
+    _run_module("simulator", context.args)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from database.migrate import migrate
+    from database.url import database_url
+
+    migrate(database_url())
+    typer.echo("The database has the newest schema.")
+
+
+@app.command()
+def doctor(data_dir: DataDir = Path(".linnet")) -> None:
+    """Check everything, and say how to mend it."""
+    from rich.console import Console
+
+    from cli.doctor import examine, show
+    from cli.project import here
+
+    findings = examine(here(), data_dir.absolute())
+    show(findings, Console())
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
+    import runpy
+
+    sys.argv = [f"linnet {name.rpartition('.')[2]}", *arguments]
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
