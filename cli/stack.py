@@ -78,6 +78,7 @@ class Stack:
             "LINNET_DATA_DIR": str(self.data_dir),
             "LINNET_PUBLIC_URL": self.url("ingress"),
             "LINNET_ACTION_URL": f"{self.url('actions')}/webhook",
+            "LINNET_DELIVERY": "worker",
             "RASA_TELEMETRY_ENABLED": "false",
             "PYTHONUNBUFFERED": "1",
             "SANIC_HOST": "127.0.0.1",  # read by the action server

@@ -51,6 +51,8 @@ class Settings:
         signature: ``observe`` logs and counts webhooks that are not signed as they should be,
             and takes them all the same.
         burst_seconds: texts that come within this time of each other are one turn.
+        delivery: who sends replies: ``rasa`` beside the model, so that ``rasa run`` alone is a
+            working assistant, or only ``worker``.
         brand: the business as customers know it, for answers that a rule gives.
         help_contact: where people help, for the same.
         failure_message: texted once where there is no answer.
@@ -60,6 +62,7 @@ class Settings:
     public_url: str
     signature: Literal["enforce", "observe"]
     burst_seconds: float
+    delivery: Literal["rasa", "worker"]
     brand: str
     help_contact: str
     failure_message: str
@@ -151,6 +154,7 @@ GENERAL: Mapping[str, _Key] = {
     "public_url": _Key(address, required=True),
     "signature": _Key(choice("enforce", "observe")),
     "burst_seconds": _Key(seconds),
+    "delivery": _Key(choice("rasa", "worker")),
     "brand": _Key(text),
     "help_contact": _Key(text),
     "failure_message": _Key(text),
@@ -216,6 +220,7 @@ def settings_from(
         public_url=general["public_url"],
         signature=general.get("signature", "enforce"),
         burst_seconds=general.get("burst_seconds", 1.2),
+        delivery=general.get("delivery", "rasa"),
         brand=general.get("brand", BRAND),
         help_contact=general.get("help_contact", HELP_CONTACT),
         failure_message=general.get("failure_message", FAILURE_MESSAGE),

@@ -33,6 +33,7 @@ from messaging.inbox import store_events
 from messaging.spool import Spool
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.wake import Listener
+from messaging.worker import run_worker
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +127,8 @@ class SMSInput(InputChannel):
             ids.new_id,
         )
         self._run(worker.run())
+        if settings.delivery == "rasa":
+            self._run(run_worker(url, settings.gateways))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._stack.push_async_callback(_end, asyncio.create_task(work))

@@ -19,11 +19,12 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 else:
-    ModuleType = type(sys)
+    Loader, ModuleType = object, type(sys)
 
 ANSWERED = frozenset({"tensorflow", "keras", "tensorflow_hub", "tensorflow_text"})
 
@@ -84,7 +85,7 @@ class _StandInModule(ModuleType):
         return StandIn
 
 
-class _Finder:
+class _Finder(Loader):
     """A finder, and the loader of what it finds."""
 
     def find_spec(

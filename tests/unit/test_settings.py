@@ -75,6 +75,7 @@ def test_in_whose_name_rules_speak():
         ("LINNET_PUBLIC_URL", "http://x.test:81/", lambda s: s.public_url, "http://x.test:81"),
         ("LINNET_SIGNATURE", "observe", lambda s: s.signature, "observe"),
         ("LINNET_BURST_SECONDS", "0", lambda s: s.burst_seconds, 0.0),
+        ("LINNET_DELIVERY", "worker", lambda s: s.delivery, "worker"),
         ("LINNET_BRAND", "Lake", lambda s: s.brand, "Lake"),
         ("LINNET_FAILURE_MESSAGE", "Oh.", lambda s: s.failure_message, "Oh."),
         (
