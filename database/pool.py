@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -28,6 +30,18 @@ def make_pool(url: str, *, max_size: int = 8) -> Pool:
         open=False,
         timeout=5.0,
         reconnect_timeout=2.0,
-        check=AsyncConnectionPool.check_connection,
+        check=_still_open,
         kwargs={"autocommit": True, "row_factory": dict_row},
     )
+
+
+async def _still_open(connection: Connection) -> None:
+    """Find out, before a connection is handed out, that its server is gone.
+
+    Nothing comes in on an idle connection, so one with nothing to read is open: that costs a
+    system call instead of the round trip of a query, for every time that a connection is used.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)

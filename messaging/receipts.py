@@ -18,7 +18,6 @@ INSERT = """
 INSERT INTO receipt (gateway, vendor_id, status, vendor_status, code, raw, received_at)
 VALUES (%(gateway)s, %(vendor_id)s, %(status)s, %(vendor_status)s, %(code)s, %(raw)s, %(at)s)
 ON CONFLICT (gateway, vendor_id, vendor_status) DO NOTHING
-RETURNING id
 """
 
 APPLY = """
@@ -69,13 +68,13 @@ async def store_receipt(
         "raw": Jsonb(dict(receipt.raw)),
         "at": received_at,
     }
-    async with connection.transaction():
+    # Each statement sees what was committed before it, the lock's wait included. Applying is
+    # harmless where the receipt was known, so nothing waits for an answer in between.
+    async with connection.transaction(), connection.pipeline():
         await connection.execute(LOCK, values)
-        inserted = await (await connection.execute(INSERT, values)).fetchone()
-        if inserted is None:
-            return False
+        inserted = await connection.execute(INSERT, values)
         await connection.execute(APPLY, values | {"state": state_of(values["status"])})
-    return True
+    return inserted.rowcount > 0
 
 
 async def apply_parked(connection: Connection, gateway: str, vendor_id: str, now: datetime) -> None:

@@ -151,10 +151,15 @@ class TurnWorker:
             keeper.cancel()
 
     async def _keep(self, turn: ClaimedTurn) -> None:
-        while True:
+        task = asyncio.current_task()
+        # Python 3.11 loses a cancellation that comes together with what is waited for (in
+        # asyncio.wait_for, which psycopg_pool uses), but the task remembers it. A keeper that
+        # lived on would keep everybody from a turn that was let go.
+        while task is not None and not task.cancelling():
             await asyncio.sleep(self._policy.lease.total_seconds() / 3)
             with suppress(psycopg.OperationalError, PoolTimeout):
-                await renew(self._pool, turn, self._policy.lease)
+                if not await renew(self._pool, turn, self._policy.lease):
+                    return
 
     async def _decide(self, turn: ClaimedTurn) -> Outcome | None:
         """What the turn comes to; None where it is to be tried again later."""

@@ -253,7 +253,11 @@ async def finish(pool: Pool, turn: ClaimedTurn, outcome: Outcome, burst: timedel
         "attempt": turn.attempt,
         "burst": burst,
     }
-    async with pool.connection() as connection, connection.transaction():
+    async with (
+        pool.connection() as connection,
+        connection.transaction(),
+        connection.pipeline() as pipeline,
+    ):
         # Locked first, in a statement of its own: a text that is stored at the same time is
         # then either seen below or stored after this transaction.
         await connection.execute(
@@ -273,6 +277,7 @@ async def finish(pool: Pool, turn: ClaimedTurn, outcome: Outcome, burst: timedel
                 "timings": Jsonb(dict(answer.timings)),
             },
         )
+        await pipeline.sync()  # the rest is one round trip: nothing in it needs an answer
         if finished.rowcount == 0:
             raise TurnLost(f"turn {turn.id} attempt {turn.attempt}")
         if answer.events:
