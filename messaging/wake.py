@@ -47,8 +47,10 @@ class Listener:
 
     async def wait(self, seconds: float) -> None:
         """Return on the next notification, at once if one came since, or after ``seconds``."""
+        # Not asyncio.wait_for: see messaging/cancellation.py.
         try:
-            await asyncio.wait_for(self._event.wait(), max(seconds, 0.001))
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self._event.wait()
         except TimeoutError:
             return
         self._event.clear()
