@@ -20,10 +20,19 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
+import psutil
 import psycopg
 from psycopg.rows import dict_row
 
 ROOT = Path(__file__).resolve().parent.parent
+PATHS = {
+    "ingress": "/webhooks/sms/",
+    "rasa": "/webhooks/sms/",
+    "actions": "/health",
+    "simulator": "/health",
+}
+"""Where each process says that it is well, in the order of their ports."""
+
 _serial = count(1)
 T = TypeVar("T")
 
@@ -47,7 +56,7 @@ def until(check: Callable[[], T], seconds: float, what: str) -> T:
             return value
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {seconds} s; last: {last}")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 @dataclass
@@ -59,7 +68,7 @@ class Phone:
     ours: str
 
     def text(self, body: str, id: str | None = None) -> str:
-        """Send a text; the vendor's id."""
+        """Send a text; the vendor's id. The same id again is the vendor posting it again."""
         content = {"to": self.ours, "body": body} | ({"id": id} if id else {})
         answer = self.stack.http.post(
             f"{self.stack.url('simulator')}/phones/{self.number}/texts", json=content
@@ -68,10 +77,10 @@ class Phone:
         return str(answer.json()["id"])
 
     def thread(self) -> list[dict[str, Any]]:
-        """Everything that the phone shows."""
+        """Everything that the phone shows of its talk with us on this number."""
         answer = self.stack.http.get(f"{self.stack.url('simulator')}/phones/{self.number}")
         answer.raise_for_status()
-        return list(answer.json()["thread"])
+        return [item for item in answer.json()["thread"] if self.ours in {item["from"], item["to"]}]
 
     def received(self) -> list[str]:
         """The bodies that came, in the order in which they came."""
@@ -99,12 +108,14 @@ class Stack:
     Args:
         data_dir: its state.
         port_base: the first of its ports.
+        arguments: more of them for ``linnet up``.
         environ: settings by environment variables.
     """
 
-    def __init__(self, data_dir: Path, port_base: int, **environ: str) -> None:
+    def __init__(self, data_dir: Path, port_base: int, *arguments: str, **environ: str) -> None:
         self.data_dir = data_dir
         self.port_base = port_base
+        self._arguments = arguments
         self.http = httpx.Client(timeout=10)
         self._environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | environ
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,6 +123,7 @@ class Stack:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "cli", "up", "--headless"]
         command += ["--port-base", str(self.port_base), "--data-dir", str(self.data_dir)]
+        command += self._arguments
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.data_dir / "up.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -121,7 +133,8 @@ class Stack:
             until(self._ready, 400, "linnet up")
         except AssertionError as error:
             self.__exit__()
-            raise AssertionError(f"{error}\n{(self.data_dir / 'up.log').read_text()[-3000:]}")
+            log = (self.data_dir / "up.log").read_text()[-3000:]
+            raise AssertionError(f"{error}\n{log}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -154,10 +167,11 @@ class Stack:
         number = number or f"+1646555{next(_serial):04}"
         return Phone(self, number, self.info["sender_numbers"][gateway])
 
-    def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
-        """Ask the database."""
-        with closing(psycopg.connect(self.info["database_url"], row_factory=dict_row)) as opened:
-            return opened.execute(query, values).fetchall()
+    def rows(self, statement: str, /, **values: Any) -> list[dict[str, Any]]:
+        """Ask the database, or change what is in it."""
+        opened = psycopg.connect(self.info["database_url"], row_factory=dict_row, autocommit=True)
+        with closing(opened):
+            return opened.execute(statement, values or None).fetchall()
 
     def fault(self, gateway: str, kind: str, **values: Any) -> None:
         """Make the carrier misbehave."""
@@ -168,10 +182,45 @@ class Stack:
         """Make the carrier behave."""
         self.http.delete(f"{self.url('simulator')}/faults").raise_for_status()
 
-    def kill(self, name: str) -> None:
-        """``kill -9`` one of its processes."""
-        os.kill(self.info["pids"][name], signal.SIGKILL)
+    def kill(self, name: str) -> int:
+        """``kill -9`` one of its processes; which it was."""
+        pid = int(self.info["pids"][name])
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def healthy(self, name: str) -> bool:
+        """Whether one of its processes runs and does its work."""
+        pid = self.info["pids"].get(name)
+        if pid is None or not _runs(pid):
+            return False
+        if name == "postgres":
+            return bool(self.rows("SELECT 1"))
+        if name == "worker":
+            return time.time() - (self.data_dir / "worker.health").stat().st_mtime < 3
+        answer = self.http.get(
+            f"http://127.0.0.1:{self._port(name)}{PATHS[name.partition('-')[0]]}"
+        )
+        answer.raise_for_status()
+        return name != "rasa" or answer.json()["status"] == "ok"
 
     def await_revived(self, name: str, old: int, seconds: float = 90) -> None:
         """Wait until a killed process was started again and everything is healthy."""
         until(lambda: self.info["pids"].get(name) not in {None, old}, seconds, f"new {name}")
+        self.await_healthy(seconds)
+
+    def await_healthy(self, seconds: float = 90) -> None:
+        """Wait until every process does its work."""
+        for name in self.info["pids"]:
+            until(lambda name=name: self.healthy(name), seconds, f"{name} healthy")
+
+    def _port(self, name: str) -> int:
+        """As ``linnet up`` lays them out."""
+        kind, _, copy = name.partition("-")
+        return self.port_base + (4 + int(copy) if copy else list(PATHS).index(kind))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
