@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActiveLoop, FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.appointments_book import ActionProposeBooking, is_for_another
+from actions.appointments_change import named
 from actions.asking import described, listed
 from actions.changes import (
     asked,
@@ -23,7 +26,7 @@ from actions.database import connect
 from actions.form_turn import Events, leaves, slots
 from actions.pending import PendingChange, confirmation_time
 from actions.prompts import prompt
-from actions.times import speaks_of_time
+from actions.times import is_like_now, speaks_of_time
 from actions.turn import Turn
 from database.pool import Connection
 from practice.appointments import book, cancel, confirm, reschedule, upcoming
@@ -36,6 +39,45 @@ DONE = {
     "cancel": "utter_cancelled",
     "confirm": "utter_confirmed",
 }
+SURE = 0.6  # confidence in a YES below which nothing is changed without another one
+
+_SOON = re.compile(r"\b(?:asap|soon(?:est)?|(?:first|next) available)\b", re.IGNORECASE)
+_DOUBTS = re.compile(
+    r"n't\b|\b(?:not|no|can ?not|cant|wont|dont|couldnt|unable|maybe|if|late|miss)\b", re.IGNORECASE
+)
+
+
+def changes_it(turn: Turn, change: PendingChange) -> bool:
+    """Whether a YES or NO names something else than what was summarised: "yes but at 4"."""
+    if change.kind not in ("book", "reschedule"):
+        return False
+    return (
+        speaks_of_time(turn)
+        or turn.value("location") not in (None, change.location)
+        or (change.kind == "book" and turn.value("service") not in (None, change.service))
+        or (change.kind == "book" and turn.value("person") is not None)
+    )
+
+
+def ask_to_confirm(
+    dispatcher: CollectingDispatcher, turn: Turn, appointment: Appointment
+) -> Events:
+    """Ask for a YES to an appointment."""
+    dispatcher.utter_message(
+        response="utter_confirm_attendance",
+        **described(appointment),
+        json_message=prompt("confirm"),
+    )
+    return waiting(
+        PendingChange(
+            kind="confirm",
+            expires_at=turn.received_at + confirmation_time(),
+            location=appointment.location.key,
+            start=appointment.start,
+            appointment_id=appointment.id,
+            reference=appointment.reference,
+        )
+    )
 
 
 async def make(connection: Connection, turn: Turn, change: PendingChange) -> Appointment:
@@ -99,6 +141,16 @@ async def accept(dispatcher: CollectingDispatcher, turn: Turn, change: PendingCh
     return done()
 
 
+async def answered(dispatcher: CollectingDispatcher, turn: Turn, change: PendingChange) -> Events:
+    """A text that sounds like a YES to a summary: take it for one if it is nothing else."""
+    if changes_it(turn, change):
+        return [FollowupAction(change.form)]  # "yes but at 4": the summary changes first
+    if turn.confidence < SURE:
+        dispatcher.utter_message(response="utter_yes_or_no")
+        return []
+    return await accept(dispatcher, turn, change)
+
+
 class ActionAnswerYes(Action):
     """YES: to the summary, to the last question, or to nothing that we know of."""
 
@@ -112,10 +164,7 @@ class ActionAnswerYes(Action):
         """Make the pending change, or take up what was offered."""
         turn, change = Turn.of(tracker), pending(tracker)
         if change is not None:
-            if speaks_of_time(turn) and change.kind in ("book", "reschedule"):
-                # "Yes but at 4": the summary changes first.
-                return [FollowupAction(change.form)]
-            return await accept(dispatcher, turn, change)
+            return await answered(dispatcher, turn, change)
         question = open_question(tracker, turn)
         if question == "human":
             dispatcher.utter_message(response="utter_hand_over")
@@ -134,22 +183,7 @@ class ActionAnswerYes(Action):
                 response="utter_which_yes" if open_ones else "utter_nothing_pending"
             )
             return []
-        chosen = open_ones[0]
-        dispatcher.utter_message(
-            response="utter_confirm_attendance",
-            **described(chosen),
-            json_message=prompt("confirm"),
-        )
-        return waiting(
-            PendingChange(
-                kind="confirm",
-                expires_at=turn.received_at + confirmation_time(),
-                location=chosen.location.key,
-                start=chosen.start,
-                appointment_id=chosen.id,
-                reference=chosen.reference,
-            )
-        )
+        return ask_to_confirm(dispatcher, turn, open_ones[0])
 
 
 class ActionAnswerNo(Action):
@@ -169,7 +203,7 @@ class ActionAnswerNo(Action):
             dispatcher.utter_message(response="utter_left_form")
             return done()
         if change is not None and change.kind in ("book", "reschedule"):
-            if speaks_of_time(turn):
+            if changes_it(turn, change):
                 return [FollowupAction(change.form)]
             if pending(tracker) is not None:
                 dispatcher.utter_message(response="utter_declined")
@@ -191,10 +225,13 @@ class ActionConfirmAttendance(Action):
     async def run(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> Events:
-        """Confirm. Says nothing when the form was left before its end."""
+        """Confirm. Says nothing when the form was left before its end.
+
+        What sounds like a confirmation but may be none ("cant make it") is asked first.
+        """
         turn, change = Turn.of(tracker), pending(tracker)
         if change is not None:
-            return await accept(dispatcher, turn, change)
+            return await answered(dispatcher, turn, change)
         reference = tracker.get_slot("appointment")
         if not reference:
             return []
@@ -204,6 +241,9 @@ class ActionConfirmAttendance(Action):
         if chosen is None:
             dispatcher.utter_message(response="utter_appointment_gone")
             return done()
+        doubtful = turn.confidence < SURE or _DOUBTS.search(turn.text) or not named(turn, [chosen])
+        if turn.intent == "confirm_appointment" and doubtful:
+            return ask_to_confirm(dispatcher, turn, chosen)
         said_so = PendingChange(
             kind="confirm",
             expires_at=turn.received_at,
@@ -233,11 +273,12 @@ class ActionTakeUp(Action):
             if speaks_of_time(turn):
                 # Another time in answer to "cancel it?" is a wish to move it.
                 return [FollowupAction("reschedule_form")]
-        if asks_times:
+        if asks_times or is_like_now(turn.text):
             async with connect() as connection:
                 known = await upcoming(connection, turn.phone, turn.received_at)
             return [FollowupAction("reschedule_form" if known else "book_form")]
-        if speaks_of_time(turn) or turn.value("service") or turn.value("location"):
+        begins = is_for_another(turn.text) or _SOON.search(turn.text)
+        if begins or speaks_of_time(turn) or turn.value("service") or turn.value("location"):
             return [FollowupAction("book_form")]
         dispatcher.utter_message(response="utter_fallback_first")
         return []
@@ -253,14 +294,19 @@ class ActionShowAppointments(Action):
     async def run(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> Events:
-        """Say when and where; offer to book when there is none."""
-        turn = Turn.of(tracker)
+        """Say when and where; offer to book when there is none.
+
+        Where the summary of a booking waits for a YES, the question is most likely about that.
+        """
+        turn, change = Turn.of(tracker), pending(tracker)
         async with connect() as connection:
             known = await upcoming(connection, turn.phone, turn.received_at)
         if len(known) == 1:
             dispatcher.utter_message(response="utter_your_appointment", **described(known[0]))
         elif known:
             dispatcher.utter_message(response="utter_your_appointments", lines=listed(known))
+        elif change is not None and change.kind == "book" and not change.is_over(turn.received_at):
+            return await ActionProposeBooking().run(dispatcher, tracker, domain)
         elif tracker.active_loop_name:
             dispatcher.utter_message(response="utter_no_appointment")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,9 +19,19 @@ from actions.names import name_in, plain, tidy
 from actions.pending import PendingChange, confirmation_time
 from actions.prompts import prompt
 from actions.search import Search
-from actions.times import Talk, read_offers, remembered, repeat, settle, speaks_of_time
+from actions.times import (
+    Talk,
+    bare_time,
+    only_wants_another,
+    others,
+    read_offers,
+    remembered,
+    repeat,
+    settle,
+    speaks_of_time,
+)
 from actions.turn import Turn
-from actions.wishes import Wish
+from actions.wishes import Wish, mentions
 from database.pool import Connection
 from practice import words
 from practice.catalogue import Catalogue, load_catalogue
@@ -29,16 +39,30 @@ from practice.customers import customer_by_phone
 
 FORM = "book_form"
 CERTAIN = 0.6  # confidence in an intent above which words are no name
+ANSWERS_SURELY = 0.9  # the same for yes, no and a person, which short names resemble
 
 _EITHER = re.compile(
     r"\b(?:either|any|both|doesn'?t matter|dont care|don'?t care|no preference|whichever"
     r"|wherever|anywhere|whatever)\b",
     re.IGNORECASE,
 )
+_FOR_ANOTHER = re.compile(
+    r"\bfor (?:my|our|the|her|his)\b(?: \w+){0,2}? (?:son|daughter|kid|kids|child|children|boy|girl"
+    r"|baby|wife|husband|partner|spouse|mom|mum|mother|dad|father|parents?|brother|sister|friend"
+    r"|grand\w+|aunt|uncle|boyfriend|girlfriend|family)\b"
+    r"|\bfor (?:someone|somebody) else\b|\b(?:my|our) (?:son|daughter|kid|child|wife|husband|mom"
+    r"|mother|dad|father) (?:needs|wants|has to|is due)\b",
+    re.IGNORECASE,
+)
 _EITHER_PLACE = re.compile(
     r"\b(?:either|any|both|whichever) (?:of the )?(?:location|place|office|store|shop)s?\b",
     re.IGNORECASE,
 )
+
+
+def is_for_another(text: str) -> bool:
+    """Whether somebody else comes than the one who texts: "for my daughter"."""
+    return bool(_FOR_ANOTHER.search(text))
 
 
 @dataclass(slots=True)
@@ -50,6 +74,7 @@ class Draft:
         location: key, or ``any`` while the customer takes either place.
         start: aware.
         name: of who comes.
+        for_another: somebody else comes than the one who texts, so the name is to be asked.
         wish: when they would like to come.
         offered: times that were shown last, as the slot holds them.
     """
@@ -58,8 +83,14 @@ class Draft:
     location: str | None
     start: datetime | None
     name: str | None
+    for_another: bool
     wish: Wish
     offered: list[str]
+
+    @classmethod
+    def empty(cls) -> Draft:
+        """Nothing was said yet."""
+        return cls(None, None, None, None, for_another=False, wish=Wish(), offered=[])
 
     @classmethod
     def of(cls, tracker: Tracker, turn: Turn, form_turn: FormTurn) -> Draft:
@@ -71,15 +102,21 @@ class Draft:
                 tracker.get_slot("location"),
                 datetime.fromisoformat(start) if start else None,
                 tracker.get_slot("customer_name"),
-                Wish.from_slot(tracker.get_slot("when")),
-                tracker.get_slot("offered") or [],
+                for_another=bool(tracker.get_slot("for_another")),
+                wish=Wish.from_slot(tracker.get_slot("when")),
+                offered=tracker.get_slot("offered") or [],
             )
         earlier = reconsidered(tracker, turn, "book")
         if earlier is None:
-            # What an older talk left in the slots is not meant now.
-            return cls(None, None, None, None, Wish(), [])
+            return cls.empty()  # what an older talk left in the slots is not meant now
         wish = Wish(((earlier.start, earlier.start),)) if earlier.start else Wish()
-        return cls(earlier.service, earlier.location, None, earlier.name, wish, [])
+        return replace(
+            cls.empty(),
+            service=earlier.service,
+            location=earlier.location,
+            name=earlier.name,
+            wish=wish,
+        )
 
 
 class ValidateBookForm(Action):
@@ -105,12 +142,12 @@ class ValidateBookForm(Action):
                         dispatcher.utter_message(response="utter_left_form")
                         return left()
                     if starts_over(turn):
-                        draft, form_turn.asked = Draft(None, None, None, draft.name, Wish(), []), ""
+                        draft, form_turn.asked = replace(Draft.empty(), name=draft.name), ""
                     elif not _names_somebody(form_turn, draft) and is_for_others(
                         tracker, turn, own="book_appointment", answers=answers
                     ):
                         return form_turn.give_away()
-            if draft.name is None:
+            if draft.name is None and not draft.for_another:
                 known = await customer_by_phone(connection, turn.phone)
                 draft.name = known.name if known else None
             asked = await _ask(dispatcher, connection, catalogue, turn, form_turn, draft)
@@ -119,6 +156,7 @@ class ValidateBookForm(Action):
                 service=draft.service,
                 location=draft.location,
                 customer_name=draft.name,
+                for_another=draft.for_another,
                 start=draft.start.isoformat() if draft.start else None,
                 when=draft.wish.to_slot(),
                 offered=draft.offered,
@@ -139,6 +177,8 @@ def _take(turn: Turn, form_turn: FormTurn, draft: Draft, catalogue: Catalogue) -
     if form_turn.asked == "customer_name" and name is None and _may_be_a_name(turn):
         name = name_in(turn.text)
     taken = False
+    if is_for_another(turn.text):
+        draft.name, draft.for_another, taken = None, True, True
     if service in catalogue.services:
         if draft.service not in (None, service):
             draft.start, draft.offered = None, []  # another length: the free times differ
@@ -170,7 +210,9 @@ def _place_in(turn: Turn, form_turn: FormTurn, catalogue: Catalogue) -> str | No
 def _may_be_a_name(turn: Turn) -> bool:
     """Names are in no dictionary, so an intent says little about them unless it is certain."""
     if turn.intent in ("deny", "affirm", "human"):
-        return False
+        return turn.confidence < ANSWERS_SURELY
+    if any(mention.grain != "month" for mention in mentions(turn.entities)):
+        return False  # "actually wed"; but people are called April
     other = turn.intent in {*OTHER_TOPICS, *CHANGES, "greet", "thanks"}
     return not other or turn.confidence < CERTAIN
 
@@ -184,7 +226,11 @@ def _chooses_time(turn: Turn, form_turn: FormTurn, draft: Draft) -> bool:
     """Whether a text answers offered times without naming one: "2", "no", "yes" to the only one."""
     if form_turn.asked != "start" or not draft.offered:
         return False
-    return turn.choice(len(draft.offered)) is not None or turn.intent in ("deny", "affirm")
+    return (
+        turn.choice(len(draft.offered)) is not None
+        or bare_time(turn, len(draft.offered)) is not None
+        or turn.intent in ("deny", "affirm")
+    )
 
 
 async def _ask(
@@ -205,7 +251,8 @@ async def _ask(
             return "service"
         asking.ask_location(dispatcher, catalogue, draft.service)
         return "location"
-    if draft.start is None or (not form_turn.again and speaks_of_time(turn)):
+    named_now = _names_somebody(form_turn, draft)  # people are called April
+    if draft.start is None or (not form_turn.again and not named_now and speaks_of_time(turn)):
         search = Search(
             connection,
             catalogue,
@@ -214,9 +261,12 @@ async def _ask(
             turn.received_at,
         )
         talk = Talk(draft.wish, read_offers(draft.offered), draft.start)
-        settled = (
-            await repeat(search, talk) if form_turn.again else await settle(search, turn, talk)
-        )
+        if form_turn.again:
+            settled = await repeat(search, talk)
+        elif form_turn.begun and only_wants_another(turn, draft.wish):
+            settled = await others(search, turn, talk)
+        else:
+            settled = await settle(search, turn, talk)
         draft.wish, draft.start = settled.wish, settled.found.chosen
         if draft.start is None:
             draft.offered = asking.offer_times(dispatcher, settled.found, again=form_turn.again)
@@ -224,7 +274,8 @@ async def _ask(
         draft.offered = []
         draft.location = settled.found.location
     if draft.name is None:
-        dispatcher.utter_message(response="utter_which_name")
+        whose = "utter_which_name_other" if draft.for_another else "utter_which_name"
+        dispatcher.utter_message(response=whose)
         return "customer_name"
     return None
 

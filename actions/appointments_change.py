@@ -60,13 +60,14 @@ def _fits(turn: Turn, appointment: Appointment) -> bool:
     local = appointment.start.astimezone(zone).replace(tzinfo=None)
     roles = ("old",) if moves else ("old", "offered")
     now = turn.received_at.astimezone(zone).replace(tzinfo=None)
+    # "Next week at 3" is a time on each of its days: one of them must fit.
+    fits: dict[str, bool] = {}
     for mention in mentions(turn.entities):
-        if mention.role not in roles:
-            continue
-        first, last = (mention.on(local.date()) if mention.date_free else mention).span(now)
-        if not (first <= local < last or local == first):
-            return False
-    return True
+        if mention.role in roles:
+            first, last = (mention.on(local.date()) if mention.date_free else mention).span(now)
+            here = first <= local < last or local == first
+            fits[mention.text] = fits.get(mention.text, False) or here
+    return all(fits.values())
 
 
 class ValidateChangeForm(Action, ABC):

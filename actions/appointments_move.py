@@ -15,7 +15,17 @@ from actions.appointments_change import ProposeChange, ValidateChangeForm
 from actions.changes import reconsidered
 from actions.form_turn import Events, FormTurn, means_this_talk, slots, starts_over
 from actions.search import Search
-from actions.times import Talk, read_offers, remembered, repeat, settle, speaks_of_time
+from actions.times import (
+    Talk,
+    bare_time,
+    only_wants_another,
+    others,
+    read_offers,
+    remembered,
+    repeat,
+    settle,
+    speaks_of_time,
+)
 from actions.turn import Turn
 from actions.wishes import Wish
 from database.pool import Connection
@@ -54,7 +64,7 @@ class ValidateRescheduleForm(ValidateChangeForm):
         return (
             speaks_of_time(turn)
             or turn.value("location") is not None
-            or bool(offered and chooses)
+            or bool(offered and (chooses or bare_time(turn, len(offered))))
             or super()._answers(tracker, turn, known)
         )
 
@@ -108,11 +118,15 @@ class ValidateRescheduleForm(ValidateChangeForm):
         wish = self._wish(tracker, turn, form_turn)
         if starts_over(turn):
             wish = Wish()
+        elif not wish.windows and location != chosen.location.key and form_turn.begun:
+            wish = Wish(((chosen.start, chosen.start),))  # "to lakeside", at the same time
         offered = read_offers(None if form_turn.begun else tracker.get_slot("offered"))
         talk = Talk(wish, offered, chosen.start)
         which_was_asked = form_turn.asked == "appointment"
         if form_turn.again or which_was_asked:
             result = await repeat(search, talk)
+        elif form_turn.begun and only_wants_another(turn, wish):
+            result = await others(search, turn, talk)
         else:
             result = await settle(search, turn, talk)
         found = result.found

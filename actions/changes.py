@@ -11,6 +11,7 @@ from actions.form_turn import (
     OTHER_TOPICS,
     SMALL_TALK,
     Events,
+    asks_where,
     means_this_talk,
     slots,
 )
@@ -20,7 +21,9 @@ from actions.turn import Turn
 
 def waiting(change: PendingChange) -> Events:
     """The change was summarised and waits for YES or NO."""
-    return slots(pending_change=change.to_slot(), shelved_change=None, question=None)
+    return slots(
+        pending_change=change.to_slot(), shelved_change=None, question=None, awaits_answer=True
+    )
 
 
 def shelved(change: PendingChange | None) -> Events:
@@ -29,6 +32,7 @@ def shelved(change: PendingChange | None) -> Events:
         pending_change=None,
         shelved_change=change.to_slot() if change else None,
         question=None,
+        awaits_answer=False,
     )
 
 
@@ -38,9 +42,11 @@ def done() -> Events:
         pending_change=None,
         shelved_change=None,
         question=None,
+        awaits_answer=False,
         service=None,
         location=None,
         customer_name=None,
+        for_another=None,
         start=None,
         when=None,
         offered=None,
@@ -93,7 +99,7 @@ def is_for_others(tracker: Tracker, turn: Turn, *, own: str, answers: bool) -> b
         own: the intent that begins the form; it never leaves it.
         answers: whether the text holds an answer to the form.
     """
-    if turn.intent in OTHER_TOPICS:
+    if turn.intent in OTHER_TOPICS or asks_where(turn):
         return True
     if turn.intent in CHANGES and turn.intent != own:
         # "Thurs instead" changes the answer, "move my appointment" the subject.

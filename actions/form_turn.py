@@ -15,7 +15,17 @@ Events = list[dict[str, Any]]
 OTHER_TOPICS = frozenset({"help", "human", "bot_challenge", "ask_appointment", "goodbye"})
 """Always answered by a rule; the form asks again afterwards."""
 
-SMALL_TALK = frozenset({"greet", "thanks", "out_of_scope", "nlu_fallback"})
+SMALL_TALK = frozenset(
+    {
+        "greet",
+        "thanks",
+        "out_of_scope",
+        "nlu_fallback",
+        "ask_hours",
+        "ask_location",
+        "other_language",
+    }
+)
 """Answered by a rule unless there is also an answer to the form in the text."""
 
 CHANGES = frozenset(
@@ -31,6 +41,9 @@ _EXISTING = re.compile(
     r"\b(?:app(?:oin)?t(?:ment)?s?|apt|booking|another|new one)\b", re.IGNORECASE
 )
 _BARE_CANCEL = re.compile(r"cancel(?: (?:it|that|this))?[.!]?", re.IGNORECASE)
+_ASKS_WHERE = re.compile(
+    r"\b(?:where|address|directions|street|located|get (?:to|there)|find)\b", re.IGNORECASE
+)
 _STARTS_OVER = re.compile(
     r"\b(?:start(?:ing)? (?:over|again)|begin again|from the (?:start|beginning|top))\b",
     re.IGNORECASE,
@@ -43,6 +56,11 @@ def leaves(turn: Turn) -> bool:
     A bare "cancel" in the middle of a form means the form. "Cancel my appointment" does not.
     """
     return bool(_LEAVES.search(turn.text) or _BARE_CANCEL.fullmatch(turn.text))
+
+
+def asks_where(turn: Turn) -> bool:
+    """Whether a place is named in a question about it, and not chosen."""
+    return turn.intent == "ask_location" and bool(_ASKS_WHERE.search(turn.text))
 
 
 def means_this_talk(turn: Turn) -> bool:

@@ -10,7 +10,7 @@ LONGEST = 40  # longer names would push a summary into a third segment
 _LEAD_IN = re.compile(
     r"(?:(?:hi|hey|hello|sure|ok|okay|yes|yep|yeah)\b[\s,!.]*)?"
     r"(?:(?:(?:my|the|her|his) (?:full )?name(?:'?s| is)?|name(?:'?s| is|:)?|i am|i'?m|this is|"
-    r"it'?s|it is|call me|put it under|under)\s+)?",
+    r"it'?s|it is|call me|put it under|under|for)\s+)?",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -19,9 +19,12 @@ _NAME = re.compile(
 _NOT_A_NAME = re.compile(
     r"\b(?:yes|yep|yeah|no|nope|ok|okay|hi|hello|hey|thanks?|please|what|why|who|when|where|how|help"
     r"|stop|never|sorry|none|cancel|book|appointment|appt|time|today|tomorrow|later|maybe|idk"
-    r"|exam|available|you|your)\b",
+    r"|exam|available|you|your|actually|wait|change|same|spell\w*)\b",
     re.IGNORECASE,
 )
+
+
+_ONLY_A_TITLE = re.compile(r"(?:mr|mrs|ms|miss|dr|doctor|prof)\.?", re.IGNORECASE)
 
 
 def name_in(text: str) -> str | None:
@@ -40,7 +43,7 @@ def name_in(text: str) -> str | None:
 def tidy(name: str) -> str | None:
     """A name with single spaces and capitals, or None when it is blank or too long to be one."""
     name = " ".join(name.split())
-    if not name or len(name) > LONGEST:
+    if not name or len(name) > LONGEST or _ONLY_A_TITLE.fullmatch(name):
         return None
     return name.title() if name.islower() or name.isupper() else name
 

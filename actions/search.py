@@ -12,7 +12,7 @@ from actions.wishes import Span, Wish
 from database.pool import Connection
 from practice import words
 from practice.catalogue import Catalogue
-from practice.offers import LEAD, Slot
+from practice.offers import HORIZON, LEAD, Slot
 from practice.slots import free_slots, is_free, nearest_slots
 
 FAR = timedelta(days=365)
@@ -79,6 +79,8 @@ class Search:
         if slots:
             return self._offered(slots)
         first, last = wish.windows[0] if wish.windows else (self.now, self.now)
+        if first > self.now + HORIZON:
+            return self._offered(await self.free([], wish.refused), "utter_too_far")
         reason = "utter_time_past" if last <= self.now and wish.windows else None
         reason = reason or self._closed(first, last) or "utter_nothing_free_then"
         return await self._around(first, reason, wish.refused)
@@ -131,13 +133,15 @@ class Search:
                 ignoring=self.ignoring,
             ):
                 return Found(chosen=wanted, location=place.key)
+        if wanted > self.now + HORIZON:
+            return self._offered(await self.free([], refused), "utter_too_far")
+        minutes = self.catalogue.service(self.service).minutes
         if wanted <= self.now:
             reason: str | None = "utter_time_past"
-        elif wanted < self.now + LEAD:
-            reason = "utter_time_too_soon"
         else:
-            minutes = self.catalogue.service(self.service).minutes
             reason = self._closed(wanted, wanted + timedelta(minutes=minutes), whole=True)
+        if reason is None and wanted < self.now + LEAD:
+            reason = "utter_time_too_soon"
         look = self.nearest if self._opens_on(wanted) else self._around
         return await look(wanted, reason or "utter_time_taken", refused)
 
@@ -184,6 +188,7 @@ class Search:
         values: dict[str, Any] = {
             "service_name": self.catalogue.service(self.service).name,
             "place": place.name if self.location else "either place",
+            "whose": place.name if self.location else "Our",
         }
         if wanted is not None:
             day = wanted.astimezone(self.zone).date()

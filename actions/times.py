@@ -5,17 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from actions.search import FAR, Found, Search
+from actions.shifts import shift_in
 from actions.turn import Turn
-from actions.wishes import Mention, Wish, local_day, mentions, wished
+from actions.wishes import Hours, Mention, Wish, local_day, mentions, wished
 
 MINUTE = timedelta(minutes=1)
 
-_LATER = re.compile(r"\blater\b|\bafter (?:that|those|these)\b", re.IGNORECASE)
+_LATER = re.compile(
+    r"\blater\b|\btoo (?:early|soon)\b|\bafter (?:that|those|these)\b", re.IGNORECASE
+)
+_OTHER_DAY = re.compile(r"\b(?:day|date)s?\b", re.IGNORECASE)
+_SAME_TIME = re.compile(r"\bsame (?:time|hour)\b", re.IGNORECASE)
+_ANY = re.compile(
+    r"\W*(?:any(?: of (?:them|those|these))?|either(?: one)?|whatever(?: works)?|whichever|you pick"
+    r"|(?:it )?(?:doesn'?t|dont) matter|no preference|(?:i )?don'?t care|surprise me)\b.{0,20}",
+    re.IGNORECASE,
+)
+_BARE_TIME = re.compile(r"(?:at |maybe |ok |how about )?(1[0-2]|[1-9])(?::?([0-5]\d))?\W*")
+MORNING = range(7, 12)  # hours that are said of the morning; the others are past noon
+NOON = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +86,37 @@ def speaks_of_time(turn: Turn) -> bool:
     return (
         turn.intent in ("ask_earlier", "ask_other_times")
         or turn.value("offer") is not None
+        or is_like_now(turn.text)
         or any(mention.role != "old" for mention in mentions(turn.entities))
     )
+
+
+def is_like_now(text: str) -> bool:
+    """Whether a text asks for a time by the one that an appointment has: "tmrw same time"."""
+    return shift_in(text) is not None or bool(_SAME_TIME.search(text))
+
+
+def only_wants_another(turn: Turn, wish: Wish) -> bool:
+    """Whether a text asks to change the time that was summarised without saying to which."""
+    says = speaks_of_time(turn) or any(map(turn.value, ("service", "location", "person")))
+    return turn.intent == "reschedule_appointment" and wish.exact is not None and not says
+
+
+def bare_time(turn: Turn, lines: int) -> Mention | None:
+    """The time of day that a lone number means where times were asked for: "11" or "at 4".
+
+    Args:
+        turn: the text.
+        lines: of the menu; a number up to there is one of them.
+    """
+    match = _BARE_TIME.fullmatch(turn.text)
+    if match is None or (match[2] is None and int(match[1]) <= lines) or mentions(turn.entities):
+        return None
+    hour = int(match[1]) % NOON + (0 if int(match[1]) in MORNING else NOON)
+    moment = turn.received_at.replace(
+        hour=hour, minute=int(match[2] or 0), second=0, microsecond=0, tzinfo=None
+    )
+    return Mention(moment, None, "minute", "offered", turn.text, date_free=True)
 
 
 async def settle(search: Search, turn: Turn, talk: Talk) -> Settled:
@@ -83,14 +125,22 @@ async def settle(search: Search, turn: Turn, talk: Talk) -> Settled:
     A text that says nothing about times repeats the search for what was wished before.
     """
     told = [one for one in mentions(turn.entities) if one.role != "old"]
+    if talk.offered and (lone := bare_time(turn, len(talk.offered))):
+        told = [lone]
     picked = _picked(turn, told, talk, search)
     if picked is not None:
         there = replace(search, location=picked.location)
         wish = Wish(((picked.start, picked.start),), talk.wish.refused)
         return Settled(await there.find(wish), wish)
+    about, shift = talk.wish.exact or talk.about, shift_in(turn.text)
+    if about is not None and shift is not None:
+        moment = about.astimezone(search.zone) + shift  # the same wall clock next week
+        wish = Wish(((moment, moment),))
+        return Settled(await search.find(wish), wish)
     zone = search.zone
     day = talk.wish.day(zone) or _only_day(talk, search)
-    wish_told = wished(told, talk.wish, search.now, zone, day=day, at=_time_kept(talk, search))
+    hours = _hours_kept(turn, talk, search)
+    wish_told = wished(told, talk.wish, search.now, zone, day=day, hours=hours)
     if wish_told is not None:
         found = await search.find(wish_told)
         if talk.offered and all(one.role == "refused" for one in told):
@@ -99,9 +149,12 @@ async def settle(search: Search, turn: Turn, talk: Talk) -> Settled:
         return Settled(found, wish_told)
     if turn.intent == "ask_earlier":
         return await _earlier(search, talk)
-    if turn.intent in ("ask_other_times", "deny") and talk.offered:
-        return await _others(search, turn, talk)
-    return Settled(await search.find(talk.wish), talk.wish)
+    if turn.intent in ("ask_other_times", "deny") and (talk.offered or about):
+        return await others(search, turn, talk)
+    found = await search.find(talk.wish)
+    if turn.intent == "affirm" and len(talk.offered) > 1:
+        found = replace(found, response="utter_offer_again")
+    return Settled(found, talk.wish)
 
 
 async def repeat(search: Search, talk: Talk) -> Settled:
@@ -113,7 +166,7 @@ def remembered(turn: Turn, wish: Wish, zone: ZoneInfo) -> Wish:
     """The wish after a text, for a search that must wait until service and place are known."""
     told = [one for one in mentions(turn.entities) if one.role != "old"]
     day = wish.day(zone)
-    return wished(told, wish, turn.received_at, zone, day=day, at=None) or wish
+    return wished(told, wish, turn.received_at, zone, day=day, hours=wish.hours(zone)) or wish
 
 
 def _picked(turn: Turn, told: list[Mention], talk: Talk, search: Search) -> Offer | None:
@@ -127,7 +180,8 @@ def _picked(turn: Turn, told: list[Mention], talk: Talk, search: Search) -> Offe
     index = turn.choice(len(talk.offered))
     if index is not None:
         return talk.offered[index]
-    if turn.intent == "affirm" and len(talk.offered) == 1 and not told:
+    takes_any = _ANY.fullmatch(turn.text) or (turn.intent == "affirm" and len(talk.offered) == 1)
+    if takes_any and not told:
         return talk.offered[0]
     wanted = [one for one in told if one.role == "offered"]
     if len(wanted) == 1 and len(told) == 1:
@@ -154,9 +208,11 @@ def _only_day(talk: Talk, search: Search) -> Any:
     return days.pop() if len(days) == 1 else None
 
 
-def _time_kept(talk: Talk, search: Search) -> time | None:
-    kept = talk.wish.exact
-    return kept.astimezone(search.zone).time() if kept else None
+def _hours_kept(turn: Turn, talk: Talk, search: Search) -> Hours | None:
+    if talk.about is not None and _SAME_TIME.search(turn.text):
+        at = talk.about.astimezone(search.zone).time()
+        return at, at
+    return talk.wish.hours(search.zone)
 
 
 async def _earlier(search: Search, talk: Talk) -> Settled:
@@ -177,13 +233,21 @@ async def _earlier(search: Search, talk: Talk) -> Settled:
     return Settled(await search.nearest(before, "utter_nothing_earlier"), talk.wish)
 
 
-async def _others(search: Search, turn: Turn, talk: Talk) -> Settled:
-    shown = tuple((offer.start, offer.start) for offer in talk.offered)
+async def others(search: Search, turn: Turn, talk: Talk) -> Settled:
+    """Times other than those that were shown, or than the one that the talk is about."""
+    about = talk.wish.exact or talk.about
+    starts = [offer.start for offer in talk.offered] or ([about] if about else [search.now])
     windows = talk.wish.windows
-    if talk.wish.exact:
-        windows = ((local_day(talk.wish.exact, search.zone)[0], talk.wish.exact + FAR),)
-    wish = Wish(windows, (*talk.wish.refused, *shown))
-    last = max(offer.start for offer in talk.offered) + MINUTE
+    if about is not None and (talk.wish.exact or not windows):
+        midnight, next_midnight = local_day(about, search.zone)
+        if _OTHER_DAY.search(turn.text):
+            windows = ((next_midnight, about + FAR),)
+        elif turn.intent == "reschedule_appointment":  # "change the time"
+            windows = ((midnight, next_midnight),)
+        else:
+            windows = ((midnight, about + FAR),)
+    wish = Wish(windows, (*talk.wish.refused, *((start, start) for start in starts)))
+    last = max(starts) + MINUTE
     if _LATER.search(turn.text):
         ends = [end for _, end in wish.windows if end > last]
         wish = Wish(((last, max(ends)),) if ends else (), wish.refused)

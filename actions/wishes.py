@@ -15,10 +15,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 Span = tuple[datetime, datetime]
+Hours = tuple[time, time]
+"""From and until when on the wall clock; the same twice for one moment."""
 
 DAY = timedelta(days=1)
+WEEK = timedelta(weeks=1)
+WEEKS_REFUSED = 13  # "not tuesday" is no Tuesday as far ahead as anybody looks
 FORTNIGHT = timedelta(days=14)
 _DAYS = ("day", "week", "weekend", "month")
+_WEEKDAY = re.compile(r"\b(?:mon|tue|wed|thu|fri|sat|sun)", re.IGNORECASE)
+_WHICH_WEEK = re.compile(
+    r"\b(?:next|nxt|this|coming|after|week|wk|from)\b|\d/\d|\d(?:st|nd|rd|th)\b"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\b",
+    re.IGNORECASE,
+)
 _NOT_ITSELF = re.compile(r"\W*(?:after|past|later than)\b", re.IGNORECASE)
 _UP_TO_ITSELF = re.compile(r"\W*(?:by|until|till?|through|thru)\b", re.IGNORECASE)
 
@@ -53,6 +63,18 @@ class Mention:
             and self.start is not None
             and self.end is None
             and self.open is None
+        )
+
+    @property
+    def is_weekday(self) -> bool:
+        """Whether the words name a day of the week and neither which week nor a date."""
+        return (
+            self.grain in ("day", "minute", "daypart")
+            and self.start is not None
+            and not self.date_free
+            and self.open is None
+            and bool(_WEEKDAY.search(self.text))
+            and not _WHICH_WEEK.search(self.text)
         )
 
     def on(self, day: date) -> Mention:
@@ -152,6 +174,17 @@ class Wish:
             return self.windows[0][0]
         return None
 
+    def hours(self, zone: ZoneInfo) -> Hours | None:
+        """The time of day that it is about, on whatever day, or None."""
+        said = {
+            (first.astimezone(zone).time(), last.astimezone(zone).time(), first == last)
+            for first, last in self.windows
+        }
+        if len(said) != 1 or any(last - first > DAY for first, last in self.windows):
+            return None
+        first, last, is_moment = said.pop()
+        return (first, last) if is_moment or first != last else None  # the same: a whole day
+
     def day(self, zone: ZoneInfo) -> date | None:
         """The one day that it is about, in the location's calendar, or None."""
         days = {first.astimezone(zone).date() for first, _ in self.windows}
@@ -175,7 +208,7 @@ def wished(
     zone: ZoneInfo,
     *,
     day: date | None,
-    at: time | None,
+    hours: Hours | None,
 ) -> Wish | None:
     """What a text asks for, given what was asked for before.
 
@@ -184,16 +217,30 @@ def wished(
         before: the wish so far.
         now: when the text came, aware.
         zone: of the location.
-        day: the day that was talked about, for a text that names only a time.
-        at: the time of day that was talked about, for a text that names only a day.
+        day: the day that was talked about, for a text that names only a time. Without one, a time
+            alone means that time on any of the days to come.
+        hours: the time of day that was talked about, for a text that names only a day.
 
     Returns:
         The new wish, or None when the text names no time that is wanted or refused.
     """
     local = now.astimezone(zone).replace(tzinfo=None)
-    refused = [_aware(_placed(one, day).span(local), zone) for one in told if one.role == "refused"]
+    told = [_in_week_of(one, day, before, zone) for one in told]
+    offered = [one for one in told if one.role == "offered"]
+    named = [one.start.date() for one in offered if one.start and not one.date_free]
+    coming = [local.date() + number * DAY for number in range(FORTNIGHT.days)]
     wanted = [
-        _aware(_placed(one, day, at).span(local), zone) for one in told if one.role == "offered"
+        _aware(placed.span(local), zone)
+        for one in offered
+        for placed in _placed(one, [day] if day else coming, hours)
+    ]
+    refused = [
+        _aware((first + number * WEEK, last + number * WEEK), zone)
+        for one in told
+        if one.role == "refused"
+        for placed in _placed(one, named or ([day] if day else coming))
+        for first, last in [placed.span(local)]
+        for number in range(WEEKS_REFUSED if one.is_weekday else 1)
     ]
     if wanted:
         # What is asked for now may be something that would not do before.
@@ -209,13 +256,38 @@ def local_day(moment: datetime, zone: ZoneInfo) -> Span:
     return _aware((midnight, midnight + DAY), zone)
 
 
-def _placed(mention: Mention, day: date | None, at: time | None = None) -> Mention:
-    if mention.date_free and day is not None:
-        return mention.on(day)
+def _in_week_of(mention: Mention, day: date | None, before: Wish, zone: ZoneInfo) -> Mention:
+    """A weekday means that of the week that is talked about: "wed instead" of Tuesday, Dec 22."""
+    first = before.windows[0][0].astimezone(zone).date() if before.windows else None
+    anchor = day or first
+    if anchor is None or not mention.is_weekday or mention.start is None:
+        return mention
+    there = anchor + (mention.start.weekday() - anchor.weekday()) * DAY
+    if day is None and there < anchor:
+        there += WEEK  # of a stretch of days, such as "in december"
+    moved = there - mention.start.date()
+    if moved <= timedelta():
+        return mention
+    return replace(
+        mention,
+        start=mention.start + moved,
+        end=mention.end + moved if mention.end else None,
+    )
+
+
+def _placed(
+    mention: Mention, days: Sequence[date], hours: Hours | None = None
+) -> Sequence[Mention]:
+    if mention.date_free:
+        return [mention.on(day) for day in days]
     alone = mention.grain == "day" and mention.start and not mention.end and not mention.open
-    if alone and mention.start and at is not None:
-        return replace(mention, start=datetime.combine(mention.start.date(), at), grain="minute")
-    return mention
+    if alone and mention.start and hours is not None:
+        first, last = (datetime.combine(mention.start.date(), at) for at in hours)
+        if last <= first:  # until midnight
+            last += DAY
+        end = None if hours[0] == hours[1] else last
+        return [replace(mention, start=first, end=end, grain="minute")]
+    return [mention]
 
 
 def _after(start: datetime, grain: str) -> datetime:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import time
 
-from nlu.date_spelling import HOURS
+from nlu.date_spelling import HOURS, MONTHS
 
 _NOT_IN_NUMBER = r"(?<![\w/$#.:+-])"
 _T = r"(?:(?:1[0-2]|0?[1-9]|2[0-3]|1[3-9])(?::[0-5]\d)?(?:\s?(?:am|pm))?|noon)"
@@ -53,17 +53,20 @@ _OR_LATER = re.compile(
     r"(?P<on>onwards?|and on))\b"
 )
 _PAST = re.compile(
-    r"\b(?P<part>half|quarter|[1-9]|1[0-9]|20|25)(?: minutes)? "
+    r"(?<![\w/])(?P<part>half|quarter|[1-9]|1[0-9]|20|25)(?: minutes)? "
     r"(?P<side>past|to|till|of|after|before) "
     rf"(?P<hour>{_HOUR_WORD})(?:\s?(?P<half>am|pm))?\b(?!\s?(?:\d|th|days|weeks|people))"
 )
+_DATE_BEFORE = re.compile(rf"\b(?:{'|'.join(MONTHS)}|the|on)\s+$")
 _AT = re.compile(rf"{_NOT_IN_NUMBER}(?P<t>{_SURE})(?!\w)")
 _OCLOCK = re.compile(r"(?<![\w/$#.:+-])(?P<t>1[0-2]|[1-9])\s?(?:o'?clock|ish)(?:\s?(?:am|pm))?\b")
 _BARE = re.compile(
-    r"\b(?:at|around|about|than|like|for|say)\s+(?:like |about |around )?"
+    r"\b(?:at|around|about|than|like|for|say|actually|"
+    r"(?:make|move|change|switch|push) (?:it|that)(?: to)?|i can (?:do|make)|let's do)\s+"
+    r"(?:like |about |around )?"
     rf"(?P<t>1[0-2]|[1-9]){_FOLLOWS}"
 )
-_QUARTERS = r"(?:1[0-2]|[1-9])(?:00|15|30|45)"
+_QUARTERS = r"(?:1[0-7]|[1-9])(?:00|15|30|45)"
 _HOUR = r"(?:1[0-2]|[1-9])"
 _DIGITS = re.compile(rf"(?:\bat\s+|{_DAY_WORDS}\s+)(?P<t>{_QUARTERS}){_FOLLOWS}")
 _DIGITS_BEFORE_DAY = re.compile(
@@ -138,6 +141,8 @@ def find_clocks(text: str, *, asked: bool, half_at: dict[int, str]) -> list[Cloc
     """
     clocks = _Clocks(half_at)
     for match in _PAST.finditer(text):
+        if match["side"] == "after" and _DATE_BEFORE.search(text[: match.start()]):
+            continue  # "dec 10 after 3" is no ten minutes past three
         clocks.add(match.span(), _past(match, clocks.half(match)), None, exact=True)
     for match in filter(_is_range, _RANGE.finditer(text)):
         begin, end = _range(match["a"], match["b"], clocks.half(match))

@@ -35,8 +35,9 @@ _REFUSED_BEFORE = re.compile(rf"\b{_REFUSES}\b[^.;!?|]*$")
 _NEW_CLAUSE = re.compile(
     r",?\s*\b(?:(?<!anything )(?<!day )(?<!time )but|how about|what about|can we|can i|could we|"
     r"could i|can u|can you|could you|"
-    r"let's|lets|maybe|i can|i could|is there|do you have|do u have|"
-    r"any|anything|would|prefer|rather have|so|need|want|got|move|to)\b(?!\s+but\b)|[.;!?]|"
+    r"let's|lets|maybe|i can(?!')|i could(?!')|is there|do you have|do u have|"
+    r"any(?! (?:day|time) but\b)|"
+    r"anything|would|prefer|rather have|so|need|want|got|move|to)\b(?!\s+but\b)|[.;!?]|"
     r",(?=\s*\S+ (?:works?|is (?:good|fine|ok)))"
 )
 _REFUSED_AFTER = re.compile(

@@ -21,6 +21,7 @@ from nlu.date_roles import Role, cut_change, role_of
 from nlu.date_spelling import respell
 from nlu.days import Days, find_days
 
+LONGEST_STRETCH = timedelta(days=31)
 MAX_CHARACTERS = 300
 """What goes beyond is not read: no text message names a date that late."""
 
@@ -166,7 +167,8 @@ def read_dates(
         asked: "time" when the assistant has just asked for a time of day, so that "8" is one.
 
     Returns:
-        Mentions that do not overlap.
+        Mentions that do not overlap; but a time of day that is said of several days is one
+        mention a day, all of the same words.
     """
     clean = "".join(char if char.isprintable() else " " for char in text[:MAX_CHARACTERS])
     now = received_at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
@@ -193,7 +195,10 @@ def read_dates(
     for piece in composed:
         first, last = aligned.span(piece.start, piece.stop)
         role = role_of(respelled, piece.start, piece.stop, previous)
-        mentions.append(_mention(piece, now, first, last, role, clean[first:last]))
+        mentions += [
+            _mention(single, now, first, last, role, clean[first:last])
+            for single in _each_day(piece)
+        ]
         previous = piece.stop
     return _one_after(mentions, aligned.text)
 
@@ -262,6 +267,25 @@ def _distribute(pieces: list[_Piece], text: str) -> list[_Piece]:
         if linked[index - 1] and one.days and not two.days:
             shared[index] = replace(two, days=one.days)
     return shared
+
+
+def _each_day(piece: _Piece) -> list[_Piece]:
+    """One piece a day where a time of day is said of several: "next week after 3"."""
+    days = piece.days
+    if days is None or days.begin is None or not (piece.clock or piece.daypart):
+        return [piece]
+    if days.grain == "week":
+        last = days.begin + timedelta(days=6)
+    elif days.grain == "day" and days.end is not None:
+        last = min(days.end, days.begin + LONGEST_STRETCH)
+    else:
+        return [piece]
+    count = (last - days.begin).days + 1
+    return [
+        replace(piece, days=replace(days, begin=days.begin + timedelta(days=day), end=None,
+                                    grain="day"))
+        for day in range(count)
+    ]  # fmt: skip
 
 
 def _mention(piece: _Piece, now: datetime, first: int, last: int, role: Role, text: str) -> Mention:

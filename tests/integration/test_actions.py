@@ -27,6 +27,7 @@ from actions.appointments_change import (
 )
 from actions.appointments_move import ActionProposeMove, ValidateRescheduleForm
 from actions.basics import ActionFallback
+from actions.visiting import ActionSayHours, ActionSayWhere
 from database.pool import make_pool
 from practice.appointments import book, upcoming
 from practice.sample import load_sample
@@ -286,7 +287,7 @@ async def test_offers_are_chosen_in_words(say, title):
     titles = [one["title"] for one in talk.buttons]
     await talk.text(say[0], text=say[1]).form("book_form")
     if title is None:  # "yes" to three offers chooses none
-        assert talk.responses == ["utter_offer_times"]
+        assert talk.responses == ["utter_offer_again"]
     else:
         index = {"last": -1, "second": 1}[title]
         assert talk.last["when_text"].replace(" at ", " ") == titles[index]
@@ -678,3 +679,79 @@ async def test_without_metadata_a_practice_phone_texts_now():
     talk.message["metadata"] = {}
     await talk.run(ActionShowAppointments())
     assert talk.responses == ["utter_no_appointment_book"]
+
+
+# --- what customers really text -----------------------------------------------
+
+
+async def test_later_by_some_minutes_is_counted_from_the_time_talked_about():
+    talk = await summarised()
+    await talk.text("reschedule_appointment", text="make it 30 min later").form("book_form")
+    assert talk.last["when_text"] == "Tue Dec 1 at 11:30am"
+    await talk.text("reschedule_appointment", text="can we push it back a week").form("book_form")
+    assert talk.last["when_text"] == "Tue Dec 8 at 11:30am"
+
+
+async def test_yes_but_at_another_time_books_nothing_yet(pool):
+    talk = await summarised()
+    four = at("2026-11-23T16:00:00", date_free=True, text="4")
+    await talk.text("affirm", four, text="yes but make it 4").run(ActionAnswerYes())
+    assert talk.last["when_text"] == "Tue Dec 1 at 4:00pm"
+    assert await talk.appointments(pool) == []
+
+
+async def test_a_doubtful_yes_is_asked_again(pool):
+    talk = await summarised()
+    await talk.text("affirm", text="surprise me", confidence=0.4).run(ActionAnswerYes())
+    assert talk.responses == ["utter_yes_or_no"]
+    assert await talk.appointments(pool) == []
+    await talk.text("nlu_fallback", text="hold on").run(ActionFallback())
+    assert talk.responses == ["utter_yes_or_no"]
+
+
+@pytest.mark.parametrize("say", ["i cant make it", "not sure if i can make it", "I won't be late"])
+async def test_what_may_be_no_confirmation_is_asked_first(pool, say):
+    talk = Conversation(ONE)
+    await talk.text("confirm_appointment", text=say).form("confirm_form")
+    assert talk.responses == ["utter_confirm_attendance"]
+    assert [one.state for one in await talk.appointments(pool)] == ["booked"]
+
+
+async def test_for_my_son_asks_for_his_name(pool):
+    talk = Conversation(KNOWN)
+    entities = of("service", "eye_exam"), of("location", "downtown"), at("2026-12-01T11:00:00")
+    await talk.text("book_appointment", *entities, text="one for my son too").form("book_form")
+    assert talk.responses == ["utter_which_name_other"]
+    await talk.text("nlu_fallback", text="adam khan").form("book_form")
+    await talk.text("affirm", text="yes").run(ActionAnswerYes())
+    assert [one.customer_name for one in await talk.appointments(pool)] == ["Adam Khan"]
+
+
+async def test_a_bare_hour_beyond_the_menu_is_a_time():
+    talk = Conversation(KNOWN)
+    entities = of("service", "eye_exam"), of("location", "downtown"), at("2026-12-01")
+    await talk.text("book_appointment", *entities).form("book_form")
+    await talk.text("inform", text="11").form("book_form")
+    assert talk.last["when_text"] == "Tue Dec 1 at 11:00am"
+
+
+async def test_an_exam_at_the_other_place_keeps_its_time():
+    talk = Conversation(ONE)
+    await talk.text("reschedule_appointment", of("location", "lakeside")).form("reschedule_form")
+    assert talk.responses == ["utter_confirm_move"]
+    assert talk.last["new_when"] == talk.last["when_text"]
+    assert talk.last["new_place"] == "Lakeside"
+
+
+async def test_hours_and_addresses_are_read_from_the_book():
+    talk = Conversation(NEW)
+    await talk.text("ask_hours").run(ActionSayHours())
+    week = "Mon-Fri 9:00am-6:00pm, Sat 10:00am-2:00pm, Sun closed"
+    assert talk.last["lines"] == f"Downtown and Lakeside: {week}"
+    await talk.text("ask_hours", at("2026-11-26"), of("location", "lakeside")).run(ActionSayHours())
+    assert talk.last["lines"] == "Lakeside: Thu Nov 26 closed"
+    await talk.text("ask_location").run(ActionSayWhere())
+    assert talk.last["lines"].splitlines()[1] == "Lakeside: 88 Lakeside Ave, New York"
+    at_home = Conversation(ONE)
+    await at_home.text("ask_location").run(ActionSayWhere())
+    assert at_home.responses == ["utter_your_appointment"]

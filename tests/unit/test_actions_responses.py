@@ -29,6 +29,7 @@ VALUES = {
     "when_text": WHEN,
     "new_when": WHEN,
     "place": PLACE,
+    "whose": PLACE,
     "new_place": PLACE,
     "address": max((one["address"] for one in HARBOR["locations"].values()), key=len),
     "reference": "HEC-4K7Q",
@@ -54,11 +55,13 @@ ASKED_AGAIN = [
     ("utter_which_service", "services"),
     ("utter_which_location", "places"),
     ("utter_which_name", None),
+    ("utter_which_name_other", None),
 ]
 INTERRUPTIONS = [
     "utter_help",
     "utter_bot_challenge",
     "utter_out_of_scope",
+    "utter_other_language",
     "utter_greet",
     "utter_welcome",
     "utter_goodbye",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,13 +37,6 @@ CASES = [
         date(2026, 11, 27),
         None,
         (at(11, 27, 16), at(11, 27, 16)),
-    ),
-    (
-        "4pm, of no day",
-        time_entity("2026-11-23T16:00:00", date_free=True),
-        None,
-        None,
-        (at(11, 23, 16), at(11, 23, 16)),
     ),
     (
         "tuesday 4pm keeps its own day",
@@ -150,15 +143,74 @@ CASES = [
     ("entity", "day", "clock", "window"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
 def test_a_wanted_time(entity, day, clock, window):
-    wish = wished(mentions([entity]), Wish(), NOW, NEW_YORK, day=day, at=clock)
+    wish = wished(
+        mentions([entity]), Wish(), NOW, NEW_YORK, day=day, hours=clock and (clock, clock)
+    )
     assert wish is not None
     assert wish.windows == (window,)
+
+
+@pytest.mark.parametrize(
+    ("entity", "first"),
+    [
+        (time_entity("2026-11-23T16:00:00", date_free=True), (16, 16)),
+        (time_entity("2026-11-23T16:00:00", date_free=True, open="after"), (16, 24)),
+        (
+            time_entity("2026-11-23T08:00:00", "2026-11-23T12:00:00", "daypart", date_free=True),
+            (8, 12),
+        ),
+    ],
+    ids=["4pm", "after 4", "mornings"],
+)
+def test_a_time_of_no_day_is_that_time_on_any_day(entity, first):
+    wish = wished(mentions([entity]), Wish(), NOW, NEW_YORK, day=None, hours=None)
+    assert len(wish.windows) == 14
+    begin, end = first
+    for number, window in enumerate(wish.windows):
+        midnight = at(11, 23) + number * timedelta(days=1)
+        assert window == (midnight + timedelta(hours=begin), midnight + timedelta(hours=end))
+    assert wish.exact is None
+    assert wish.day(NEW_YORK) is None
+
+
+def test_a_day_keeps_the_time_of_day_that_was_talked_about():
+    after_three = [time_entity("2026-11-23T15:00:00", date_free=True, open="after")]
+    before = wished(mentions(after_three), Wish(), NOW, NEW_YORK, day=None, hours=None)
+    assert before.hours(NEW_YORK) == (time(15), time())
+    tuesday = mentions([time_entity("2026-11-24T00:00:00", grain="day")])
+    wish = wished(tuesday, before, NOW, NEW_YORK, day=None, hours=before.hours(NEW_YORK))
+    assert wish.windows == ((at(11, 24, 15), at(11, 25)),)
+
+
+@pytest.mark.parametrize(
+    ("windows", "hours"),
+    [
+        ([], None),
+        ([(at(11, 24, 9), at(11, 24, 9))], (time(9), time(9))),
+        ([(at(11, 24), at(11, 25))], None),
+        ([(at(11, 24, 9), at(11, 24, 9)), (at(11, 24, 10), at(11, 24, 10))], None),
+        ([(at(11, 24, 9), at(11, 30, 10))], None),
+    ],
+)
+def test_the_time_of_day_that_a_wish_is_about(windows, hours):
+    assert Wish(tuple(windows)).hours(NEW_YORK) == hours
+
+
+def test_tuesday_but_not_in_the_morning():
+    told = [
+        time_entity("2026-12-08T00:00:00", grain="day"),
+        time_entity(
+            "2026-11-23T08:00:00", "2026-11-23T12:00:00", "daypart", date_free=True, role="refused"
+        ),
+    ]
+    wish = wished(mentions(told), Wish(), NOW, NEW_YORK, day=None, hours=None)
+    assert wish == Wish(((at(12, 8), at(12, 9)),), ((at(12, 8, 8), at(12, 8, 12)),))
 
 
 def test_not_tuesday_drops_tuesday_and_keeps_the_rest():
     before = Wish(windows=((at(11, 24), at(11, 25)), (at(11, 25), at(11, 26))))
     refused = time_entity("2026-11-24T00:00:00", grain="day", role="refused")
-    wish = wished(mentions([refused]), before, NOW, NEW_YORK, day=None, at=None)
+    wish = wished(mentions([refused]), before, NOW, NEW_YORK, day=None, hours=None)
     assert wish == Wish(((at(11, 25), at(11, 26)),), ((at(11, 24), at(11, 25)),))
 
 
@@ -167,7 +219,7 @@ def test_not_tuesday_but_friday_wants_friday():
         time_entity("2026-11-24T00:00:00", grain="day", role="refused"),
         time_entity("2026-11-27T00:00:00", grain="day"),
     ]
-    wish = wished(mentions(told), Wish(), NOW, NEW_YORK, day=None, at=None)
+    wish = wished(mentions(told), Wish(), NOW, NEW_YORK, day=None, hours=None)
     assert wish == Wish(((at(11, 27), at(11, 28)),), ((at(11, 24), at(11, 25)),))
 
 
@@ -177,7 +229,7 @@ def test_a_text_without_times_leaves_the_wish_alone():
         {"entity": "time", "value": "soon"},
         time_entity(None, None, text="a week"),  # a duration
     ]
-    assert wished(mentions(entities), Wish(), NOW, NEW_YORK, day=None, at=None) is None
+    assert wished(mentions(entities), Wish(), NOW, NEW_YORK, day=None, hours=None) is None
 
 
 def test_a_wish_survives_the_slot():
