@@ -21,6 +21,7 @@ from psycopg_pool import PoolTimeout
 
 from connectors.gateways.base import Accepted, Capabilities, Gateway, Refused, Unknown
 from database.pool import Pool
+from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.delivery_table import ClaimedText, accepted, claim, next_due, settle
 from messaging.errors import LookUpFailed
@@ -80,7 +81,7 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Work until cancelled; requests that are under way then are looked up later."""
         try:
-            while True:
+            while not cancelled():
                 await self._listener.wait(await self._step())
         finally:
             for task in self._running:

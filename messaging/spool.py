@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.gateways.base import Inbound, Media, Receipt, Status
+from messaging.cancellation import cancelled
 from messaging.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class Spool:
             seconds: between two attempts.
         """
         reported = 0
-        while True:
+        while not cancelled():
             try:
                 await self.adopt()
                 if self.pending():

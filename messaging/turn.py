@@ -22,6 +22,7 @@ from psycopg_pool import PoolTimeout
 
 from database.pool import Pool
 from messaging.assistant import Answer, Assistant, Reply, TurnInput
+from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
 from messaging.outbox import NewText, bodies
@@ -101,7 +102,7 @@ class TurnWorker:
     async def run(self) -> None:
         """Work until cancelled; turns that are under way then are left to their lease."""
         try:
-            while True:
+            while not cancelled():
                 await self._listener.wait(await self._step())
         finally:
             for task in self._running:
@@ -151,11 +152,8 @@ class TurnWorker:
             keeper.cancel()
 
     async def _keep(self, turn: ClaimedTurn) -> None:
-        task = asyncio.current_task()
-        # Python 3.11 loses a cancellation that comes together with what is waited for (in
-        # asyncio.wait_for, which psycopg_pool uses), but the task remembers it. A keeper that
-        # lived on would keep everybody from a turn that was let go.
-        while task is not None and not task.cancelling():
+        # One that lived on would keep everybody from a turn that was let go.
+        while not cancelled():
             await asyncio.sleep(self._policy.lease.total_seconds() / 3)
             with suppress(psycopg.OperationalError, PoolTimeout):
                 if not await renew(self._pool, turn, self._policy.lease):

@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from connectors.gateways.base import Gateway
 from database.pool import make_pool
+from messaging.cancellation import cancelled
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.delivery import DeliveryPolicy, DeliveryWorker
 from messaging.inquiry import ask_vendors
@@ -52,7 +53,7 @@ async def run_worker(
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-    while True:
+    while not cancelled():
         try:
             await work()
         except (psycopg.OperationalError, PoolTimeout) as error:
