@@ -10,7 +10,7 @@ SYNCED := .venv/.synced
 RESULTS := results
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train check-assistant sync
+.PHONY: help run test lint format train check-assistant bench sync
 
 help:
 	@echo "make run      start everything here and text the assistant from this terminal"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint     lint and types only"
 	@echo "make format   format the code"
 	@echo "make train    train the model, if its data changed"
+	@echo "make bench    measure against stock Rasa: an hour, most of it stock training"
 	@echo "Options of linnet up: make run UP='--port-base 6080'"
 
 .tools/uv/bin/uv:
@@ -45,6 +46,9 @@ lint: $(SYNCED)
 format: $(SYNCED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(SYNCED)
+	$(BIN)/python -m bench.turns
 
 # `rasa test` ends with 0 whatever it finds; tests/check_results.py reads what it wrote.
 check-assistant: export RASA_TELEMETRY_ENABLED := false

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from jsonschema.validators import validator_for
+from jsonschema import ValidationError
 from rasa.core.actions.action import Action, ActionExecutionRejection, RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.processor import MessageProcessor
@@ -153,17 +153,24 @@ class TurnProcessor(MessageProcessor):
         return done
 
 
-_RESULT_SCHEMA = RemoteAction.action_response_format_spec()
-_RESULT = validator_for(_RESULT_SCHEMA)(_RESULT_SCHEMA)
-
-
 def _validate(_: RemoteAction, result: Any) -> bool:
-    """What Rasa checks of an action's result, with the schema read once.
+    """Check the outline of an action's result; its events are read one by one afterwards.
 
-    Rasa reads its schema and checks the schema itself with every action, which was measured to
-    cost 25 ms of CPU, more than all the rest of a turn.
+    Rasa compiles and checks its JSON schema with every action, which was measured to cost 25 ms
+    of CPU, more than all the rest of a turn; with the schema compiled once, still 3 ms.
+
+    Raises:
+        ValidationError: it is not an object with a list of events and a list of responses.
     """
-    _RESULT.validate(result)
+    if not isinstance(result, dict):
+        raise ValidationError("the action server answered something else than an object")
+    for name in ("events", "responses"):
+        items = result.get(name) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise ValidationError(f"the action server's {name} are no list of objects")
+    unnamed = [event for event in result.get("events") or [] if "event" not in event]
+    if unnamed:
+        raise ValidationError("the action server gave an event without its type")
     return True
 
 

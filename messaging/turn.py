@@ -25,6 +25,7 @@ from messaging.assistant import Answer, Assistant, Reply, TurnInput
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
+from messaging.masking import mask_text
 from messaging.outbox import NewText, bodies
 from messaging.screening import Company, Decision, screen
 from messaging.turn_table import ClaimedTurn, Outcome, claim, finish, next_due, renew
@@ -170,7 +171,11 @@ class TurnWorker:
             answer = await self._ask(decision.input)
         except AssistantFailed as error:
             log.warning(
-                "turn.assistant-failed", turn=str(turn.id), attempt=turn.attempt, code=error.code
+                "turn.assistant-failed",
+                turn=str(turn.id),
+                attempt=turn.attempt,
+                code=error.code,
+                detail=mask_text(error.detail),
             )
             if turn.attempt < self._policy.attempts:
                 await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])

@@ -42,6 +42,7 @@ def settings_for(*gateways: Gateway, signature: str = "enforce") -> Settings:
     return Settings(
         public_url="https://sms.example.com",
         signature="observe" if signature == "observe" else "enforce",
+        delivery="worker",
         burst_seconds=1.2,
         brand="Harbor Eye Care",
         help_contact="(212) 555-0142",
