@@ -92,14 +92,16 @@ class DeliveryWorker:
         idle = self._policy.idle.total_seconds()
         try:
             while room := self._policy.concurrency - len(self._running):
+                due = await next_due(self._pool)
+                if due is None or due > 0:
+                    return idle if due is None else min(due, idle)
                 texts = await claim(self._pool, room, self._policy.lease, self._capabilities)
+                if not texts:  # another worker is just claiming them, or the pace put them off
+                    return 0.02
                 for text in texts:
                     task = asyncio.create_task(self._handle(text))
                     self._running.add(task)
                     task.add_done_callback(self._done)
-                if not texts:
-                    due = await next_due(self._pool)
-                    return idle if due is None else min(max(due, 0.01), idle)
         except (psycopg.OperationalError, PoolTimeout) as error:
             log.warning("delivery.database-away", error=type(error).__name__)
             return 1.0

@@ -99,13 +99,25 @@ SUPPRESS = """
 UPDATE conversation SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = %(id)s
 """
 
-NEXT_DUE = """
-SELECT extract(epoch FROM min(greatest(next_attempt_at, lease_until)) - now())::float AS seconds
-FROM outbound_text AS text WHERE state IN ('pending', 'sending', 'checking')
-    AND NOT EXISTS (
-        SELECT FROM outbound_text AS earlier
-        WHERE earlier.conversation_id = text.conversation_id AND earlier.seq < text.seq
-            AND earlier.state IN ('pending', 'sending', 'checking'))
+_HEAD_OF_ITS_LINE = """
+NOT EXISTS (
+    SELECT FROM outbound_text AS earlier
+    WHERE earlier.conversation_id = text.conversation_id AND earlier.seq < text.seq
+        AND earlier.state IN ('pending', 'sending', 'checking'))
+"""
+
+# Asked before every claim, because most wake-ups find nothing due; so it must not look at every
+# text that waits when one is due.
+NEXT_DUE = f"""
+SELECT CASE WHEN EXISTS (
+    SELECT FROM outbound_text AS text
+    WHERE state IN ('pending', 'sending', 'checking') AND next_attempt_at <= now()
+        AND (lease_until IS NULL OR lease_until < now()) AND {_HEAD_OF_ITS_LINE})
+THEN 0 ELSE (
+    SELECT extract(epoch FROM min(greatest(next_attempt_at, lease_until)) - now())::float
+    FROM outbound_text AS text
+    WHERE state IN ('pending', 'sending', 'checking') AND {_HEAD_OF_ITS_LINE})
+END AS seconds
 """
 
 
@@ -243,7 +255,7 @@ async def settle(
 
 
 async def next_due(pool: Pool) -> float | None:
-    """Seconds until a text may be claimed; None where nothing waits."""
+    """Seconds until a text may be claimed, 0 for now; None where nothing waits."""
     async with pool.connection() as connection:
         row = await (await connection.execute(NEXT_DUE)).fetchone()
     return None if row is None else row["seconds"]

@@ -115,10 +115,12 @@ class TurnWorker:
         idle = self._policy.idle.total_seconds()
         try:
             while len(self._running) < self._policy.concurrency:
+                due = await next_due(self._pool)
+                if due is None or due > 0:
+                    return idle if due is None else min(due, idle)
                 turn = await claim(self._pool, self._policy.lease, self._policy.burst)
-                if turn is None:
-                    due = await next_due(self._pool)
-                    return idle if due is None else min(max(due, 0.01), idle)
+                if turn is None:  # another worker is just claiming it
+                    return 0.02
                 task = asyncio.create_task(self._handle(turn))
                 self._running.add(task)
                 task.add_done_callback(self._done)

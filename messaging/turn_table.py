@@ -117,9 +117,16 @@ WHERE id = %(conversation_id)s AND EXISTS (
     SELECT FROM turn WHERE id = %(turn_id)s AND state = 'running' AND attempt = %(attempt)s)
 """
 
+# Asked before every claim, because most wake-ups find nothing due; so it must not look at every
+# conversation that waits when one is due.
 NEXT_DUE = """
-SELECT extract(epoch FROM min(greatest(turn_due_at, lease_until)) - now())::float AS seconds
-FROM conversation WHERE turn_due_at IS NOT NULL
+SELECT CASE WHEN EXISTS (
+    SELECT FROM conversation
+    WHERE turn_due_at <= now() AND (lease_until IS NULL OR lease_until < now()))
+THEN 0 ELSE (
+    SELECT extract(epoch FROM min(greatest(turn_due_at, lease_until)) - now())::float
+    FROM conversation WHERE turn_due_at IS NOT NULL)
+END AS seconds
 """
 
 FINISH = """
@@ -234,7 +241,7 @@ async def renew(pool: Pool, turn: ClaimedTurn, lease: timedelta) -> bool:
 
 
 async def next_due(pool: Pool) -> float | None:
-    """Seconds until a conversation may be claimed; None where nothing waits."""
+    """Seconds until a conversation may be claimed, 0 for now; None where nothing waits."""
     async with pool.connection() as connection:
         row = await (await connection.execute(NEXT_DUE)).fetchone()
     return None if row is None else row["seconds"]
