@@ -24,13 +24,6 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class IdSource(Protocol):
-    """Gives ids that were never given before."""
-
-    def new_id(self) -> UUID:
-        """A new id."""
-
-
 class TimeOrderedIds:
     """UUID version 7 (RFC 9562, 5.7): later ids sort behind earlier ones.
 

@@ -41,14 +41,18 @@ class ClaimedText:
     checks: int
 
 
-CANDIDATES = """
+# No earlier text to the same phone is open.
+_HEAD_OF_ITS_LINE = """
+NOT EXISTS (
+    SELECT FROM outbound_text AS earlier
+    WHERE earlier.conversation_id = text.conversation_id AND earlier.seq < text.seq
+        AND earlier.state IN ('pending', 'sending', 'checking'))
+"""
+
+CANDIDATES = f"""
 SELECT id, gateway, sender, segments, state FROM outbound_text AS text
 WHERE state IN ('pending', 'sending', 'checking') AND next_attempt_at <= now()
-    AND (lease_until IS NULL OR lease_until < now())
-    AND NOT EXISTS (
-        SELECT FROM outbound_text AS earlier
-        WHERE earlier.conversation_id = text.conversation_id AND earlier.seq < text.seq
-            AND earlier.state IN ('pending', 'sending', 'checking'))
+    AND (lease_until IS NULL OR lease_until < now()) AND {_HEAD_OF_ITS_LINE}
 ORDER BY kind = 'notice', seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 
@@ -97,13 +101,6 @@ RETURNING conversation_id
 
 SUPPRESS = """
 UPDATE conversation SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = %(id)s
-"""
-
-_HEAD_OF_ITS_LINE = """
-NOT EXISTS (
-    SELECT FROM outbound_text AS earlier
-    WHERE earlier.conversation_id = text.conversation_id AND earlier.seq < text.seq
-        AND earlier.state IN ('pending', 'sending', 'checking'))
 """
 
 # Asked before every claim, because most wake-ups find nothing due; so it must not look at every

@@ -9,7 +9,7 @@ import pytest
 
 NAMES = {
     "messaging.assistant": "Answer Assistant Option Prompt Reply TurnInput",
-    "messaging.clock": "Clock IdSource SystemClock TimeOrderedIds",
+    "messaging.clock": "Clock SystemClock TimeOrderedIds",
     "messaging.errors": (
         "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable Forbidden"
         " LinnetError LookUpFailed MalformedRequest SettingsError TooLarge TurnLost UnknownGateway"
