@@ -25,8 +25,10 @@ help:
 	$(BOOT_PYTHON) -m venv .tools/uv
 	.tools/uv/bin/pip install --quiet uv==$(UV_VERSION)
 
+# Where Python must not keep what it compiles, it is compiled once here instead of at each start:
+# importing Rasa takes 3 instead of 15 CPU seconds.
 $(SYNCED): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen $(EXTRAS)
+	$(UV) sync --frozen $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode) $(EXTRAS)
 	@touch $@
 
 sync: $(SYNCED)
@@ -49,6 +51,10 @@ format: $(SYNCED)
 
 bench: $(SYNCED)
 	$(BIN)/python -m bench.turns
+	$(BIN)/python -m bench.nlu
+	$(BIN)/python -m bench.entities
+	$(BIN)/python -m bench.dates
+	$(BIN)/python -m bench.stories
 
 # `rasa test` ends with 0 whatever it finds; tests/check_results.py reads what it wrote.
 check-assistant: export RASA_TELEMETRY_ENABLED := false

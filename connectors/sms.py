@@ -33,7 +33,6 @@ from messaging.inbox import store_events
 from messaging.spool import Spool
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.wake import Listener
-from messaging.worker import run_worker
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +127,9 @@ class SMSInput(InputChannel):
         )
         self._run(worker.run())
         if settings.delivery == "rasa":
+            # Imported here: 7 MB that only a process that sends pays.
+            from messaging.worker import run_worker  # noqa: PLC0415
+
             self._run(run_worker(url, settings.gateways))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
