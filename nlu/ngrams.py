@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -20,66 +19,54 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from nlu.date_spelling import DATE_WORDS
-from nlu.words import split_words
-
-MAX_CHARACTERS = 600
-"""Four segments of a text message; what goes beyond does not change what is meant."""
+from nlu.words import Word
 
 CHARACTER_SIZES = (2, 3, 4)
 SKELETON_SIZES = (2, 3)
 GROUPS = {"w": 0.7, "c": 1.0, "s": 0.7}
 """Kinds of n-grams and how long the weights of each are together (by cross-validation)."""
 _ORDER = "".join(GROUPS)
-_TOKEN = re.compile(r"[a-z0-9']+|[^\sa-z0-9']")
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\s\w']|_")
 _DIGITS = re.compile(r"\d")
-_LONG_RUN = re.compile(r"(.)\1{2,}")
-
-
-def tokens(text: str) -> list[str]:
-    """Lower-case words, numbers with every digit as 0, and other signs one by one."""
-    plain = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
-    plain = plain.replace("\u2019", "'")
-    plain = _LONG_RUN.sub(r"\1\1", _DIGITS.sub("0", plain))
-    return _TOKEN.findall(plain)
-
 
 Spans = Sequence[tuple[int, int, str]]
 """Entities in a text: offsets of the begin and the end, and the name."""
-Text = tuple[str, Spans]
+Text = tuple[Sequence[Word], Spans]
+"""The words of a text in their normal form, and the entities in it."""
 
 
-def ngrams(text: str, spans: Spans = ()) -> Iterator[str]:
+def ngrams(words: Sequence[Word], spans: Spans = ()) -> Iterator[str]:
     """Everything that is counted in a text.
 
-    "w": words and pairs of words; "c": n-grams of characters within words (padded with
-    blanks); "s": one to three steps of the skeleton, which is the text with its ends marked and
-    with entities, days and numbers replaced by what they are, so that "wed or fri" and "mon or
-    thurs" look the same.
+    "w": words and pairs of words, every digit as 0; "c": n-grams of characters within words
+    (padded with blanks); "s": two or three steps of the skeleton, which is the text with its ends
+    marked and with entities, days and numbers replaced by what they are, so that "wed or fri" and
+    "mon or thurs" look the same.
     """
-    words = tokens(text)
-    for word in words:
-        yield f"w {word}"
-    for first, second in pairwise(words):
+    plain = [part for word in words for part in _TOKEN.findall(_DIGITS.sub("0", word.text))]
+    for part in plain:
+        yield f"w {part}"
+    for first, second in pairwise(plain):
         yield f"w {first} {second}"
-    for word in words:
-        padded = f" {word} "
+    for part in plain:
+        padded = f" {part} "
         for size in CHARACTER_SIZES:
             for start in range(len(padded) - size + 1):
                 yield f"c {padded[start : start + size]}"
-    bones = skeleton(text, spans)
+    bones = skeleton(words, spans)
     if len(bones) > 2:  # noqa: PLR2004  (more than the two ends)
         for size in SKELETON_SIZES:
             for start in range(len(bones) - size + 1):
                 yield f"s {' '.join(bones[start : start + size])}"
 
 
-def skeleton(text: str, spans: Spans) -> list[str]:
+def skeleton(words: Sequence[Word], spans: Spans) -> list[str]:
     """The words of a text between "^" and "$", with classes in place of names."""
     bones = ["^"]
-    for word in split_words(text[:MAX_CHARACTERS]):
+    for word in words:
         entity = next((name for start, end, name in spans if start < word.end and word.start < end),
                       None)  # fmt: skip
-        bone = f"<{entity}>" if entity else _bone(word.text.casefold())
+        bone = f"<{entity}>" if entity else _bone(word.text)
         if bone != bones[-1] or not entity:
             bones.append(bone)
     return [*bones, "$"]
@@ -111,15 +98,15 @@ class Vocabulary:
         """The vocabulary of training texts, in alphabetical order."""
         seen: Counter[str] = Counter()
         count = 0
-        for text, spans in texts:
-            seen.update(set(ngrams(text, spans)))
+        for words, spans in texts:
+            seen.update(set(ngrams(words, spans)))
             count += 1
         terms = sorted(seen)
         idf = [math.log((1 + count) / (1 + seen[term])) + 1 for term in terms]
         return cls(terms, np.asarray(idf, dtype=np.float32))
 
     def weigh(
-        self, text: str, spans: Spans = ()
+        self, words: Sequence[Word], spans: Spans = ()
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
         """Columns of a text and their weights.
 
@@ -128,7 +115,7 @@ class Vocabulary:
         """
         counts: dict[int, int] = {}
         columns = self._columns
-        for term in ngrams(text, spans):
+        for term in ngrams(words, spans):
             column = columns.get(term)
             if column is not None:
                 counts[column] = counts.get(column, 0) + 1
@@ -148,8 +135,8 @@ class Vocabulary:
     def matrix(self, texts: Iterable[Text]) -> csr_matrix:
         """All texts as one sparse matrix, a row each."""
         columns, weights, ends = [], [], [0]
-        for text, spans in texts:
-            at, weight = self.weigh(text, spans)
+        for words, spans in texts:
+            at, weight = self.weigh(words, spans)
             columns.append(at)
             weights.append(weight)
             ends.append(ends[-1] + len(at))
