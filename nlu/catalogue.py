@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
-SHORTEST_TYPO = 6
+SHORTEST_TYPO = 5
 """Shorter words have too many neighbours to be taken for a mistyped name."""
+LONGEST_PHRASE = 4  # words
+_EDIT = 2  # letters that a typing error must gain before it beats a shorter form written well
 
-_NOISE = re.compile(r"[^a-z0-9]+")
+_NOISE = re.compile(r"[\W_]+")
 
 
 def _key(text: str) -> str:
-    return _NOISE.sub(" ", text.casefold().replace("'", "").replace("\u2019", "")).strip()
+    """Letters and digits only: "Lake-side" and "lake side" are one written form."""
+    return _NOISE.sub("", text.casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words of a text that may be a written form of a catalogue value.
+
+    Attributes:
+        first, last: the words, counted from 0; `last` is not included.
+        exact: no typing error was forgiven.
+    """
+
+    entity: str
+    value: str
+    first: int
+    last: int
+    exact: bool
 
 
 @dataclass
@@ -22,8 +43,8 @@ class Catalogue:
     """What people write for each value of each entity.
 
     Attributes:
+        similarity: 0 to 100; the share of letters that must be right in a typing error.
         names: for each entity, from the written form to the value.
-        similarity: 0 to 100; how alike a written form must be to count as a typing error.
     """
 
     similarity: float
@@ -37,22 +58,45 @@ class Catalogue:
 
     def find(self, entity: str, written: str) -> str | None:
         """The value that a written form stands for, exactly or with a typing error."""
-        forms = self.names.get(entity, {})
-        key = _key(written)
-        if key in forms:
-            return forms[key]
-        best = process.extractOne(key, forms.keys(), scorer=fuzz.ratio,
-                                  score_cutoff=self.similarity)  # fmt: skip
-        return forms[best[0]] if best else None
+        form, _ = self._match(self.names.get(entity, {}), _key(written))
+        return form and self.names[entity][form]
 
-    def phrase(self, entity: str, words: list[str]) -> bool:
-        """Whether consecutive words are a written form of an entity's value, maybe mistyped."""
-        key = _key(" ".join(words))
-        forms = self.names.get(entity, {})
+    def phrases(self, words: Sequence[str]) -> list[Phrase]:
+        """Where catalogue values may be named, without overlaps, in the order of the text."""
+        keys = [_key(word) for word in words]
+        found = []
+        for entity, forms in self.names.items():
+            longest = max(map(len, forms), default=0) * 2 - SHORTEST_TYPO
+            for first, head in enumerate(keys):
+                key = ""
+                for last in range(first, min(first + LONGEST_PHRASE, len(words))):
+                    if not keys[last]:
+                        break
+                    key += keys[last]
+                    if len(key) > longest:
+                        break
+                    form, edits = self._match(forms, key)
+                    if form and head:
+                        phrase = Phrase(entity, forms[form], first, last + 1, exact=not edits)
+                        found.append((_EDIT * edits - len(key), first, phrase))
+        taken: set[int] = set()
+        chosen = []
+        for _, _, phrase in sorted(found, key=lambda one: one[:2]):
+            places = range(phrase.first, phrase.last)
+            if taken.isdisjoint(places):
+                taken.update(places)
+                chosen.append(phrase)
+        return sorted(chosen, key=lambda phrase: phrase.first)
+
+    def _match(self, forms: dict[str, str], key: str) -> tuple[str | None, int]:
+        """The nearest written form and its distance in edits."""
         if key in forms:
-            return True
-        if len(key) < SHORTEST_TYPO:
-            return False
-        near = [form for form in forms if form[:1] == key[0] and abs(len(form) - len(key)) <= 1]
-        return process.extractOne(key, near, scorer=fuzz.ratio,
-                                  score_cutoff=self.similarity) is not None  # fmt: skip
+            return key, 0
+        allowed = int(len(key) * (100 - self.similarity) / 100)
+        if len(key) < SHORTEST_TYPO or not allowed:
+            return None, 0
+        best = process.extractOne(key, forms.keys(), scorer=OSA.distance, score_cutoff=allowed)
+        # The singular is another word, not a slip: "contact me" asks for no contacts.
+        if best is None or best[0] == f"{key}s":
+            return None, 0
+        return best[0], int(best[1])

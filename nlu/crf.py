@@ -2,62 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pycrfsuite
 
-from nlu.catalogue import Catalogue
+from nlu.catalogue import Phrase
+from nlu.lexicon import Lexicon
 from nlu.words import Word
 
-LONGEST_NAME = 4
 OUTSIDE = "O"
+_MANY_WORDS = 5
+_SEEN_BY_NEIGHBOURS = {"w=", "k=", "s=", "u=", "g="}
+"""The word, the catalogue, its shape, its kind, the lists; affixes of neighbours add nothing."""
 
 
-def features(words: list[Word], catalogue: Catalogue) -> list[list[str]]:
-    """What the model sees of each word: itself, its shape, its neighbours, the catalogue."""
-    known = _known(words, catalogue)
-    own = [_own(word, names) for word, names in zip(words, known, strict=True)]
+def features(
+    words: Sequence[Word],
+    phrases: Sequence[Phrase],
+    lexicon: Lexicon,
+    unseen: Collection[str] = (),
+) -> list[list[str]]:
+    """What the model sees of each word: itself, its shape, its neighbours, what is known of it.
+
+    Args:
+        words: of one text.
+        phrases: where the catalogue may be named in it.
+        lexicon: what the training data uses.
+        unseen: in training, words that no other example has.
+    """
+    texts = [word.text.casefold() for word in words]
+    shapes = [_shape(word.text) for word in words]
+    kinds = [lexicon.kind(text, unseen) for text in texts]
+    lists = [lexicon.listed(text) for text in texts]
+    catalogued: list[list[str]] = [[] for _ in words]
+    for phrase in phrases:
+        for index in range(phrase.first, phrase.last):
+            part = "B" if index == phrase.first else "I"
+            sure = "" if phrase.exact else "~"
+            catalogued[index] += [f"k={part}{phrase.entity}", f"k={sure}{phrase.entity}"]
+    own = [
+        [f"w={text}", f"s={shape}", f"p2={text[:2]}", f"p3={text[:3]}", f"e2={text[-2:]}",
+         f"e3={text[-3:]}", f"n={min(len(text), 8)}", f"u={kind}", *names,
+         *(f"g={name}" for name in listed)]
+        for text, shape, kind, names, listed in zip(
+            texts, shapes, kinds, catalogued, lists, strict=True)
+    ]  # fmt: skip
+    around = ["^", *texts, "$"]
+    size = min(len(words), _MANY_WORDS)
     rows = []
     for index, mine in enumerate(own):
         row = ["bias", *mine]
         for distance in (-2, -1, 1, 2):
             other = index + distance
             if 0 <= other < len(own):
-                # The word itself and the catalogue; shapes of neighbours add nothing.
                 row += [
-                    f"{distance}:{name}" for name in own[other] if name[:2] in {"w=", "k=", "s="}
+                    f"{distance}:{name}" for name in own[other] if name[:2] in _SEEN_BY_NEIGHBOURS
                 ]
             elif distance in {-1, 1}:
                 row.append(f"{distance}:edge")
+        # A new word is a name or not by what stands beside it; alone, by how it is written.
+        what = [] if kinds[index] == "known" else [kinds[index]]
+        for kind in [*what, *lists[index]]:
+            row += [
+                f"before={kind}|{around[index]}", f"after={kind}|{around[index + 2]}",
+                f"shape={kind}|{shapes[index]}", f"size={kind}|{shapes[index]}|{size}",
+            ]  # fmt: skip
         if index:
-            row.append(f"pair={words[index - 1].text.casefold()}|{words[index].text.casefold()}")
+            row.append(f"pair={texts[index - 1]}|{texts[index]}")
         rows.append(row)
     return rows
 
 
-def _own(word: Word, names: set[str]) -> list[str]:
-    low = word.text.casefold()
-    shape = "".join("X" if c.isupper() else "x" if c.islower() else "0" if c.isdigit() else c
-                    for c in word.text)  # fmt: skip
-    short = "".join(c for i, c in enumerate(shape) if i == 0 or c != shape[i - 1])
-    return [
-        f"w={low}", f"s={short}", f"p2={low[:2]}", f"p3={low[:3]}", f"e2={low[-2:]}",
-        f"e3={low[-3:]}", f"n={min(len(low), 8)}", *(f"k={name}" for name in sorted(names)),
-    ]  # fmt: skip
-
-
-def _known(words: list[Word], catalogue: Catalogue) -> list[set[str]]:
-    """For each word: of which entities' written forms it is part, exactly or mistyped."""
-    known: list[set[str]] = [set() for _ in words]
-    texts = [word.text for word in words]
-    for entity in catalogue.names:
-        for start in range(len(words)):
-            for stop in range(start + 1, min(start + LONGEST_NAME, len(words)) + 1):
-                if catalogue.phrase(entity, texts[start:stop]):
-                    for index in range(start, stop):
-                        known[index].add(entity)
-    return known
+def _shape(text: str) -> str:
+    """Kinds of letters without repetitions: "Maria" is Xx, "HEC-12" is X-0."""
+    kinds = ("X" if c.isupper() else "x" if c.islower() else "0" if c.isdigit() else c
+             for c in text)  # fmt: skip
+    shape = ""
+    for kind in kinds:
+        if kind != shape[-1:]:
+            shape += kind
+    return shape
 
 
 class Tagger:

@@ -1,15 +1,15 @@
-r"""Rasa component: services, places, names and references in a text.
+"""Rasa component: services, places and names in a text.
 
 In config.yml:
 
     - name: nlu.entities.CrfEntityExtractor
       catalogue:                       # entities that stand for one of a few values
         service: [eye_exam, contact_lens_exam]
-      similarity: 80                   # 0-100: how alike a mistyped name must be
-      patterns:                        # entities found by pattern, without examples
-        reference: '\bHEC-[0-9A-Z]{4}\b'
+      similarity: 80                   # 0-100: share of letters right in a mistyped word
+      seed: 7
 
-The other words for a value are `synonym:` lists in the training data.
+The other words for a value are `synonym:` lists in the training data; the lookup tables
+`given_name` and `family_name` hold common names of people.
 """
 
 # ruff: noqa: ARG003  (Rasa hands in more than each component needs)
@@ -17,8 +17,8 @@ The other words for a value are `synonym:` lists in the training data.
 from __future__ import annotations
 
 import json
-import re
 import warnings
+from collections import Counter
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -31,28 +31,36 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.io import raise_warning
 
-from nlu.catalogue import Catalogue
+from nlu.catalogue import Catalogue, Phrase
 from nlu.crf import OUTSIDE, Tagger, features, train
-from nlu.words import MAX_CHARACTERS, Word, split_words
+from nlu.fingerprint import code_digest
+from nlu.lexicon import Lexicon
+from nlu.variants import Variants, is_person
+from nlu.words import Word, split_words
 
 # Rasa's check of config.yml knows only its own extractors and says, wrongly for this one, that
-# nothing learns from annotated entities and synonyms.
+# nothing learns from annotated entities, synonyms and lookup tables.
 for _wrong in ("You have defined training data consisting of entity examples",
-               "You have defined synonyms in your training data"):  # fmt: skip
+               "You have defined synonyms in your training data",
+               "You have defined training data consisting of lookup tables"):  # fmt: skip
     warnings.filterwarnings("ignore", message=_wrong, category=UserWarning)
 
-MODEL, NAMES = "entities.crf", "catalogue.json"
+_Span = tuple[str, int, int, float]
+"""An entity, its words (the last is not included), its probability."""
+
+MODEL, NAMES, WORDS = "entities.crf", "catalogue.json", "lexicon.json"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
 class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
-    """Entities by a trained sequence model and by patterns, with values of the catalogue.
+    """Entities by a trained sequence model, with values of the catalogue.
 
     Args:
         config: see the head of this module.
         model_storage: where Rasa keeps trained components.
         resource: this component's part of it.
         catalogue: written forms and their values.
+        lexicon: words of the training data.
         tagger: the trained model; None when the training data names no entity.
     """
 
@@ -62,22 +70,25 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
         model_storage: ModelStorage,
         resource: Resource,
         catalogue: Catalogue,
+        lexicon: Lexicon | None = None,
         tagger: Tagger | None = None,
     ) -> None:
         self._config = config
         self._storage = model_storage
         self._resource = resource
         self._catalogue = catalogue
+        self._lexicon = lexicon or Lexicon()
         self._tagger = tagger
-        self._patterns = {
-            entity: re.compile(pattern, re.IGNORECASE)
-            for entity, pattern in config["patterns"].items()
-        }
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Options and what they are when config.yml does not name them."""
-        return {"catalogue": {}, "similarity": 80, "patterns": {}}
+        return {"catalogue": {}, "similarity": 80, "seed": 7}
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str:
+        """A change of our code is a reason to train again."""
+        return code_digest()
 
     @classmethod
     def create(
@@ -102,26 +113,50 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
         """Read the trained component."""
         with model_storage.read_from(resource) as folder:
             names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
+            words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
             model = folder / MODEL
             tagger = Tagger(model) if model.exists() else None
         catalogue = Catalogue(config["similarity"], names)
-        return cls(config, model_storage, resource, catalogue, tagger)
+        lists = {name: frozenset(listed) for name, listed in words["lists"].items()}
+        lexicon = Lexicon(frozenset(words["known"]), lists)
+        return cls(config, model_storage, resource, catalogue, lexicon, tagger)
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learn names from annotations and synonyms, then the model; persist both."""
         self._learn_names(training_data)
-        examples = []
+        labelled = []
         for example in training_data.training_examples:
             words = split_words(example.get(TEXT) or "")
             if words:
-                labels = self._labels(words, example.get(ENTITIES) or [])
-                examples.append((features(words, self._catalogue), labels))
+                labelled.append((words, _labels(words, example.get(ENTITIES) or [])))
+        uses = Counter(word for words, labels in labelled for word in _plain(words, labels))
+        tables = {
+            table["name"]: frozenset(str(word).casefold() for word in table["elements"])
+            for table in training_data.lookup_tables
+            if isinstance(table["elements"], list)
+        }
+        self._lexicon = Lexicon(frozenset(uses), tables)
+        variants = Variants(tables, self._config["seed"])
+        examples = []
+        for words, labels in labelled:
+            unseen = {word for word in _plain(words, labels) if uses[word] == 1}
+            for written, marks in variants.of(words, labels):
+                examples.append((features(written, self._phrases(written), self._lexicon, unseen),
+                                 marks))  # fmt: skip
         with self._storage.write_to(self._resource) as folder:
             (folder / NAMES).write_text(json.dumps(self._catalogue.names), encoding="utf-8")
+            kept = {
+                "known": sorted(uses),
+                "lists": {name: sorted(words) for name, words in tables.items()},
+            }
+            (folder / WORDS).write_text(json.dumps(kept), encoding="utf-8")
             if any(label != OUTSIDE for _, labels in examples for label in labels):
                 train(examples, folder / MODEL)
                 self._tagger = Tagger(folder / MODEL)
         return self._resource
+
+    def _phrases(self, words: list[Word]) -> list[Phrase]:
+        return self._catalogue.phrases([word.text for word in words])
 
     def _learn_names(self, training_data: TrainingData) -> None:
         """Written forms: the values themselves, their synonyms, then what is annotated."""
@@ -153,61 +188,87 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
                 "Add it to a `synonym:` list in data/nlu."
             )
 
-    def _labels(self, words: list[Word], entities: list[dict[str, Any]]) -> list[str]:
-        labels = [OUTSIDE] * len(words)
-        for entity in entities:
-            if entity["entity"] in self._patterns:
-                continue
-            inside = False
-            for index, word in enumerate(words):
-                if word.start < entity["end"] and entity["start"] < word.end:
-                    labels[index] = f"{'I' if inside else 'B'}-{entity['entity']}"
-                    inside = True
-        return labels
-
     def process(self, messages: list[Message]) -> list[Message]:
         """Add the entities of each message that has a text."""
         for message in messages:
             text = message.get(TEXT)
             if text:
-                found = self.add_extractor_name(self._find(text))
-                message.set(ENTITIES, [*message.get(ENTITIES, []), *found], add_to_output=True)
+                # Patterns are certain, so what they found stays what it is.
+                earlier = message.get(ENTITIES, [])
+                found = [
+                    one
+                    for one in self.add_extractor_name(self._find(text))
+                    if all(one["end"] <= its["start"] or its["end"] <= one["start"]
+                           for its in earlier)
+                ]  # fmt: skip
+                message.set(ENTITIES, [*earlier, *found], add_to_output=True)
         return messages
 
     def _find(self, text: str) -> list[dict[str, Any]]:
-        found = [
-            _entity(entity, match.start(), match.end(), match.group().upper(), 1.0)
-            for entity, pattern in self._patterns.items()
-            for match in pattern.finditer(text[:MAX_CHARACTERS])
-        ]
-        taken = [(entity["start"], entity["end"]) for entity in found]
-        for entity, start, end, confidence in self._tagged(text):
-            if any(start < last and first < end for first, last in taken):
-                continue
-            value: str | None = text[start:end]
-            if entity in self._config["catalogue"]:
-                value = self._catalogue.find(entity, text[start:end])
-            if value:  # what is in no catalogue cannot be offered
-                found.append(_entity(entity, start, end, value, confidence))
-        return sorted(found, key=lambda entity: entity["start"])
-
-    def _tagged(self, text: str) -> list[tuple[str, int, int, float]]:
         words = split_words(text)
         if self._tagger is None or not words:
             return []
-        spans: list[tuple[str, int, int, float]] = []
-        previous = OUTSIDE
-        for word, (label, share) in zip(
-            words, self._tagger.tag(features(words, self._catalogue)), strict=True
-        ):
-            name = label[2:]
-            if label != OUTSIDE and label.startswith("I-") and previous[2:] == name and spans:
-                entity, start, _, confidence = spans[-1]
-                spans[-1] = (entity, start, word.end, min(confidence, share))
-            elif label != OUTSIDE:
-                spans.append((name, word.start, word.end, share))
-            previous = label
-        return spans
+        phrases = self._phrases(words)
+        labels = self._tagger.tag(features(words, phrases, self._lexicon))
+        found = []
+        free = 0  # words before this one are taken
+        for span in _spans(labels):
+            one = self._read(text, words, phrases, span)
+            if one and one.first >= free:
+                start, end = words[one.first].start, words[one.last - 1].end
+                found.append(_entity(one.entity, start, end, one.value, span[-1]))
+                free = one.last
+        return found
+
+    def _read(
+        self, text: str, words: list[Word], phrases: list[Phrase], span: _Span
+    ) -> Phrase | None:
+        """What a span stands for; None when its catalogue has no such value to offer."""
+        entity, first, last, _ = span
+        written = text[words[first].start : words[last - 1].end]
+        if entity not in self._config["catalogue"]:
+            return Phrase(entity, written, first, last, exact=True)
+        # The model says that a service is named, the catalogue knows where its name ends.
+        for phrase in phrases:
+            if phrase.entity == entity and phrase.first < last and first < phrase.last:
+                return phrase
+        value = self._catalogue.find(entity, written)
+        return Phrase(entity, value, first, last, exact=False) if value else None
+
+
+def _labels(words: list[Word], entities: list[dict[str, Any]]) -> list[str]:
+    labels = [OUTSIDE] * len(words)
+    for entity in entities:
+        inside = False
+        for index, word in enumerate(words):
+            if word.start < entity["end"] and entity["start"] < word.end:
+                labels[index] = f"{'I' if inside else 'B'}-{entity['entity']}"
+                inside = True
+    return labels
+
+
+def _plain(words: list[Word], labels: list[str]) -> set[str]:
+    """The words of an example that are no names of people."""
+    return {
+        word.text.casefold()
+        for word, label in zip(words, labels, strict=True)
+        if not is_person(label)
+    }
+
+
+def _spans(labels: list[tuple[str, float]]) -> list[_Span]:
+    """Entities with their words, `last` not included, and the least probability among them."""
+    spans: list[_Span] = []
+    previous = OUTSIDE
+    for index, (label, share) in enumerate(labels):
+        name = label[2:]
+        if label.startswith("I-") and previous[2:] == name and spans:
+            entity, first, _, confidence = spans[-1]
+            spans[-1] = (entity, first, index + 1, min(confidence, share))
+        elif label != OUTSIDE:
+            spans.append((name, index, index + 1, share))
+        previous = label
+    return spans
 
 
 def _entity(entity: str, start: int, end: int, value: str, confidence: float) -> dict[str, Any]:
