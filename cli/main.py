@@ -145,6 +145,14 @@ def train(
     train(project, Console(), data_dir / "logs" / "train.log", force=force)
 
 
+@app.command(context_settings=PASS_ON)
+def understand(context: typer.Context) -> None:
+    """Show what the assistant makes of a text."""
+    # A process of its own: Rasa is not imported by this command, and warns when it is.
+    os.environ |= {"PYTHONWARNINGS": "ignore", "SQLALCHEMY_SILENCE_UBER_WARNING": "1"}
+    os.execv(sys.executable, [sys.executable, "-m", "nlu", *context.args])  # noqa: S606
+
+
 @app.command()
 def worker(
     health_file: Annotated[
