@@ -22,12 +22,14 @@ from actions.changes import (
     talked_about,
     waiting,
 )
+from actions.clarify import ask_again, ask_in_other_words, menu_before
 from actions.database import connect
 from actions.form_turn import Events, leaves, slots
 from actions.pending import PendingChange, confirmation_time
 from actions.prompts import prompt
 from actions.times import is_like_now, speaks_of_time
 from actions.turn import Turn
+from actions.wishes import mentions
 from database.pool import Connection
 from practice.appointments import book, cancel, confirm, reschedule, upcoming
 from practice.errors import AlreadyCancelled, InThePast, NotFound, OutsideHours, SlotTaken
@@ -165,6 +167,9 @@ class ActionAnswerYes(Action):
         turn, change = Turn.of(tracker), pending(tracker)
         if change is not None:
             return await answered(dispatcher, turn, change)
+        if menu := menu_before(tracker):
+            ask_again(dispatcher, menu)
+            return []
         question = open_question(tracker, turn)
         if question == "human":
             dispatcher.utter_message(response="utter_hand_over")
@@ -199,6 +204,9 @@ class ActionAnswerNo(Action):
         """Drop the pending change and offer to change it."""
         turn = Turn.of(tracker)
         change = talked_about(tracker, turn)
+        if menu_before(tracker):
+            ask_in_other_words(dispatcher)
+            return []
         if leaves(turn):
             dispatcher.utter_message(response="utter_left_form")
             return done()
@@ -267,6 +275,13 @@ class ActionTakeUp(Action):
         turn = Turn.of(tracker)
         change = talked_about(tracker, turn)
         asks_times = turn.intent in ("ask_earlier", "ask_other_times")
+        if (
+            turn.intent == "ask_other_times"
+            and menu_before(tracker)
+            and not mentions(turn.entities)
+        ):
+            ask_in_other_words(dispatcher)  # "neither", of what was asked about
+            return []
         if change is not None:
             if change.kind in ("book", "reschedule"):
                 return [FollowupAction(change.form)]

@@ -9,10 +9,11 @@ from rasa_sdk.events import UserUtteranceReverted
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.changes import asked, pending
-from actions.form_turn import Events
-from actions.turn import Turn, misunderstood_in_a_row
+from actions.clarify import ask_in_other_words, ask_which, misses
+from actions.form_turn import Events, slots
+from actions.turn import Turn
 
-FIRST, SECOND = 1, 2
+SECOND = 2
 
 
 class ActionWithoutWords(Action):
@@ -34,7 +35,7 @@ class ActionWithoutWords(Action):
 
 
 class ActionFallback(Action):
-    """Apologises and says what can be asked; then in other words; then offers a person."""
+    """Asks what was meant, or for other words; then in other words; then hands to a person."""
 
     def name(self) -> str:
         """As the rules call it."""
@@ -43,21 +44,24 @@ class ActionFallback(Action):
     async def run(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> Events:
-        """Answer by how often in a row it happened."""
-        misses, turn = misunderstood_in_a_row(tracker), Turn.of(tracker)
+        """Answer by how often in a row it happened; anything understood begins the count anew."""
+        missed, turn = misses(tracker), Turn.of(tracker)
         change = pending(tracker)
         if change is not None and not change.is_over(turn.received_at):
             dispatcher.utter_message(response="utter_yes_or_no")
             return []
-        if misses > SECOND:
-            dispatcher.utter_message(response="utter_fallback_third")
-            return asked("human", turn)
         if tracker.active_loop_name:
             # The form asks its question again right below.
+            if missed > SECOND:
+                dispatcher.utter_message(response="utter_fallback_third")
+                return asked("human", turn)
             dispatcher.utter_message(response="utter_fallback_in_form")
-        else:
-            first = misses <= FIRST
-            dispatcher.utter_message(
-                response="utter_fallback_first" if first else "utter_fallback_second"
-            )
+            return []
+        if missed > SECOND:
+            dispatcher.utter_message(response="utter_hand_over")
+            return slots(handover=True)
+        if missed == SECOND:
+            ask_in_other_words(dispatcher)
+        elif not ask_which(dispatcher, tracker, turn, domain):
+            dispatcher.utter_message(response="utter_fallback_first")
         return []

@@ -113,16 +113,3 @@ def events_of_turn(tracker: Tracker) -> list[dict[str, Any]]:
             break
         events.append(event)
     return events
-
-
-def misunderstood_in_a_row(tracker: Tracker) -> int:
-    """How many texts of the customer, up to the latest, were not understood."""
-    misses = 0
-    for event in reversed(tracker.events):
-        if event.get("event") != "user":
-            continue
-        intent = ((event.get("parse_data") or {}).get("intent") or {}).get("name")
-        if intent not in ("nlu_fallback", "out_of_scope"):
-            break
-        misses += 1
-    return misses

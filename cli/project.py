@@ -61,7 +61,9 @@ class Project:
     def _trained_from(self) -> Iterator[Path]:
         for name in TRAINED_FROM:
             yield self.root / name
-        for folder, pattern in (("data", "*"), ("nlu", "*.py"), ("nlu", "*.yml")):
+        for folder, pattern in (
+            ("data", "*"), ("nlu", "*.py"), ("nlu", "*.yml"), ("dialogue", "*.py"),
+        ):  # fmt: skip
             yield from sorted(
                 path for path in (self.root / folder).rglob(pattern) if path.is_file()
             )

@@ -139,7 +139,9 @@ def as_reply(said: Sequence[Mapping[str, Any]]) -> Reply | None:
 
 def _answer(opened: OpenTurn, said: Sequence[Mapping[str, Any]], milliseconds: float) -> Answer:
     tracker, reply = opened.tracker, as_reply(said)
-    latest = tracker.latest_message
+    # The first text of the turn is the step; what else it held was handled as texts after it.
+    understood = next(event for event in opened.events if event["event"] == "user")["parse_data"]
+    intent = understood["intent"]
     chosen = (
         event.policy
         for event in reversed(tracker.events)
@@ -149,8 +151,8 @@ def _answer(opened: OpenTurn, said: Sequence[Mapping[str, Any]], milliseconds: f
         replies=[reply] if reply else [],
         events=opened.events,
         first_position=opened.first_position,
-        intent=latest.intent.get("name"),
-        confidence=latest.intent.get("confidence"),
+        intent=intent.get("name"),
+        confidence=intent.get("confidence"),
         policy=next(chosen, None),
         timings={"assistant_ms": round(milliseconds, 2)},
         keeps_prompt=bool(tracker.get_slot(OPEN_QUESTION_SLOT)),

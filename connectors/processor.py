@@ -1,4 +1,4 @@
-"""Rasa's message processor, with its silent failures noted and its graph run directly."""
+"""Rasa's message processor: silent failures noted, graph run directly, all of a text answered."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import aiohttp
 from jsonschema import ValidationError
 from rasa.core.actions.action import Action, ActionExecutionRejection, RemoteAction
 from rasa.core.agent import Agent
+from rasa.core.channels.channel import OutputChannel
+from rasa.core.nlg import NaturalLanguageGenerator
+from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.processor import MessageProcessor
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.runner.interface import GraphRunner
+from rasa.shared.core.events import ActionExecutionRejected
+from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import ClientResponseError, EndpointConfig
 
+from connectors.further import Gathered, Said, further, is_open, parted
 from connectors.tracker_store import open_turn
 from messaging.errors import ActionServerFailed
 
@@ -121,7 +127,10 @@ class ActionServer(EndpointConfig):
 
 
 class TurnProcessor(MessageProcessor):
-    """Notes in the open turn what Rasa would log and forget: a failed action, an endless loop."""
+    """Notes in the open turn what Rasa would log and forget: a failed action, an endless loop.
+
+    It also answers what else a text holds besides its first intent (:mod:`connectors.further`).
+    """
 
     @classmethod
     def adopt(cls, agent: Agent) -> TurnProcessor:
@@ -136,7 +145,46 @@ class TurnProcessor(MessageProcessor):
         agent.processor = processor
         return processor
 
-    async def _run_action(self, action: Action, *args: Any, **kwargs: Any) -> bool:
+    async def parse_message(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What the model makes of a text."""
+        return parted(await super().parse_message(*args, **kwargs))
+
+    async def _run_prediction_loop(
+        self, output_channel: OutputChannel, tracker: DialogueStateTracker
+    ) -> None:
+        """Act on the latest text, and then on what else it holds; say all of it in one go."""
+        rest = further(tracker)
+        said = await self._act(Gathered(output_channel), tracker)
+        for text in rest:
+            tracker.update(text, self.domain)
+            await self.run_action_extract_slots(output_channel, tracker)
+            form = tracker.active_loop_name
+            if form is not None:
+                # What is asked from the side is no answer to the form, whatever times it names.
+                tracker.update(ActionExecutionRejected(form))
+            more = await self._act(Gathered(output_channel, asked=form), tracker)
+            said = said.then(more, still_open=is_open(tracker))
+        for message in said.answers + said.question:
+            await output_channel.send_response(tracker.sender_id, message)
+
+    async def _act(self, gathered: Gathered, tracker: DialogueStateTracker) -> Said:
+        before = len(tracker.events)
+        await super()._run_prediction_loop(gathered, tracker)
+        return gathered.said(tracker, list(tracker.events)[before:])
+
+    async def _run_action(
+        self,
+        action: Action,
+        tracker: DialogueStateTracker,
+        output_channel: OutputChannel,
+        nlg: NaturalLanguageGenerator,
+        prediction: PolicyPrediction,
+    ) -> bool:
+        if isinstance(output_channel, Gathered):
+            output_channel.speaker = action.name()
+            if output_channel.speaker == output_channel.asked == tracker.active_loop_name:
+                self._log_action_on_tracker(tracker, action, [], prediction)
+                return True
         run = action.run
 
         async def watched(*given: Any, **named: Any) -> Any:
@@ -149,7 +197,7 @@ class TurnProcessor(MessageProcessor):
                 raise
 
         action.run = watched
-        done: bool = await super()._run_action(action, *args, **kwargs)
+        done: bool = await super()._run_action(action, tracker, output_channel, nlg, prediction)
         return done
 
 

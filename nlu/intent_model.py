@@ -67,7 +67,8 @@ class IntentModel:
             vector: its sentence vector; None when the model was trained without.
         """
         columns, weights = self.vocabulary.weigh(*text)
-        if not len(columns) and (vector is None or not text[0]):
+        letters = any(char.isalpha() for word in text[0] for char in word.text)
+        if not len(columns) and (vector is None or not letters):  # emoji that nobody explained
             return Ranking([], -np.inf, 0.0)
         scores = self.shares[0] * (weights @ self.ngram_weights[columns] + self.ngram_bias)
         if vector is not None and len(self.vector_weights):

@@ -635,14 +635,24 @@ async def test_earlier_without_a_form_moves_what_there_is():
 
 async def test_three_misses_lead_to_a_person():
     talk = Conversation(NEW)
-    for response in ("utter_fallback_first", "utter_fallback_second", "utter_fallback_third"):
+    for response in ("utter_fallback_first", "utter_fallback_second", "utter_hand_over"):
+        await talk.text("nlu_fallback", text="asdf").run(ActionFallback())
+        assert talk.responses == [response]
+    assert talk.slots["handover"] is True
+    await talk.text("affirm", text="yes").run(ActionAnswerYes())
+    await talk.text("nlu_fallback", text="asdf").run(ActionFallback())
+    assert talk.responses == ["utter_fallback_first"]
+
+
+async def test_three_misses_in_a_form_offer_a_person():
+    talk = Conversation(NEW)
+    await talk.text("book_appointment").form("book_form")
+    for response in ("utter_fallback_in_form", "utter_fallback_in_form", "utter_fallback_third"):
         await talk.text("nlu_fallback", text="asdf").run(ActionFallback())
         assert talk.responses == [response]
     await talk.text("affirm", text="yes").run(ActionAnswerYes())
     assert talk.responses == ["utter_hand_over"]
-    assert talk.slots["handover"] is True
-    await talk.text("nlu_fallback", text="asdf").run(ActionFallback())
-    assert talk.responses == ["utter_fallback_first"]
+    assert talk.loop is None
 
 
 async def test_a_database_that_is_away_raises(monkeypatch, database_url):

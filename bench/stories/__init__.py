@@ -1,0 +1,1 @@
+"""Measures what policies make of stories that they have not seen."""
