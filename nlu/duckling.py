@@ -15,25 +15,72 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 LIMIT_SECONDS = 0.5
+LEAST_SECONDS = 0.05
+"""Left for a text after waiting for a new child; nearly all take a tenth of that."""
 START_SECONDS = 5.0
 MAX_CHARACTERS = 300
+"""Of a text; what goes beyond is not read."""
 
 
 class DucklingUnavailable(Exception):
     """Duckling gave no answer: it took too long, failed, or could not be started."""
 
 
+def safe(text: str) -> str:
+    """A text that native code can take, with the same offsets.
+
+    Control characters become blanks (a NUL ends the process), half of a surrogate pair becomes
+    a question mark, and what goes beyond `MAX_CHARACTERS` is cut off.
+    """
+    printable = "".join(c if c.isprintable() else " " for c in text[:MAX_CHARACTERS])
+    return printable.encode("utf-8", "replace").decode("utf-8")
+
+
+def wall_seconds(local: datetime) -> int:
+    """What a clock on the wall shows, in Unix seconds as if it hung in Greenwich."""
+    return int(local.replace(tzinfo=UTC).timestamp())
+
+
+def at_offset(answer: Any, local: datetime) -> Any:
+    """Duckling's objects with their times, which it takes for UTC, at the offset of `local`.
+
+    Raises:
+        ValueError: a time is not in UTC.
+    """
+    if isinstance(answer, list):
+        return [at_offset(item, local) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    moved = {key: at_offset(item, local) for key, item in answer.items() if key != "value"}
+    if "value" in answer:
+        value = answer["value"]
+        timed = isinstance(value, str) and "grain" in answer
+        moved["value"] = _moment(value, local) if timed else at_offset(value, local)
+    return moved
+
+
+def _moment(text: str, local: datetime) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError(f"{text} is not in UTC")
+    return moment.replace(tzinfo=timezone(local.utcoffset() or timedelta(0))).isoformat(
+        timespec="milliseconds"
+    )
+
+
 class Duckling:
     """A killable Duckling.
 
     Args:
-        limit_seconds: longest wait for the answer to one text.
-        start_seconds: longest wait for a new child to become ready.
+        limit_seconds: longest wait for the answer to one text, for its turn and for a new child
+            included.
+        start_seconds: a child that is not ready by then is replaced.
     """
 
     def __init__(
@@ -44,6 +91,7 @@ class Duckling:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._ready = False
+        self._started = 0.0
         self._owner = 0
         self._unread = b""
 
@@ -67,29 +115,34 @@ class Duckling:
             zone: IANA name of the zone in which the text was meant.
 
         Returns:
-            Duckling's matches, with offsets in characters of `text`.
+            Duckling's matches, with offsets in characters of `text`. Its times are in the zone,
+            with the offset from UTC of the reference even where the clocks change before.
 
         Raises:
-            DucklingUnavailable: after `limit_seconds`, or when the child failed. The child
-                was replaced, so that the next text finds a fresh one.
+            ZoneInfoNotFoundError: there is no such zone.
+            DucklingUnavailable: after `limit_seconds`, or when the child failed. A child that
+                took too long for a text was replaced, so that the next one finds a fresh one.
         """
-        safe = "".join(c if c.isprintable() else " " for c in text[:MAX_CHARACTERS])
-        # A lone half of a surrogate pair cannot be sent to native code.
-        safe = safe.encode("utf-8", "replace").decode("utf-8")
-        request = {"text": safe, "reference": int(reference.timestamp()), "zone": zone}
-        with self._lock:
-            try:
-                self._start()
-                self._await_ready()
-                answer = self._ask(request)
-            except (OSError, ValueError, TimeoutError) as error:
-                self._stop()
-                with contextlib.suppress(OSError):
-                    self._start()
-                raise DucklingUnavailable(f"no answer from Duckling: {error}") from error
+        deadline = time.monotonic() + self._limit_seconds
+        local = reference.astimezone(ZoneInfo(zone))
+        request = {"text": safe(text), "reference": wall_seconds(local)}
+        if not self._lock.acquire(timeout=self._limit_seconds):
+            raise DucklingUnavailable("Duckling is busy with another text")
+        replacing = False
+        try:
+            answer = self._ask(request, deadline)
+            matches: list[dict[str, Any]] = at_offset(answer.get("matches", []), local)
+        except (OSError, ValueError) as error:
+            # The thread gives the lock back. A new process can take long to begin on a busy
+            # machine, and this caller has waited enough.
+            threading.Thread(target=self._replace, daemon=True).start()
+            replacing = True
+            raise DucklingUnavailable(f"no answer from Duckling: {error}") from error
+        finally:
+            if not replacing:
+                self._lock.release()
         if "error" in answer:
             raise DucklingUnavailable(f"Duckling failed with {answer['error']}")
-        matches: list[dict[str, Any]] = answer["matches"]
         return matches
 
     def close(self) -> None:
@@ -115,18 +168,38 @@ class Duckling:
         )
         self._owner = os.getpid()
         self._ready = False
+        self._started = time.monotonic()
         self._unread = b""
 
-    def _await_ready(self) -> None:
+    def _ask(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+        self._start()
         if not self._ready:
-            self._read(time.monotonic() + self._start_seconds)
-            self._ready = True
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+            self._await_ready(deadline)
         assert self._child is not None  # noqa: S101  (for the type checker)
         assert self._child.stdin is not None  # noqa: S101
         self._child.stdin.write(json.dumps(request).encode() + b"\n")
-        return self._read(time.monotonic() + self._limit_seconds)
+        return self._read(deadline)
+
+    def _replace(self) -> None:
+        try:
+            self._stop()
+            with contextlib.suppress(OSError):
+                self._start()
+        finally:
+            self._lock.release()
+
+    def _await_ready(self, deadline: float) -> None:
+        """Wait for a new child, as long as enough time is left to ask it.
+
+        It is not killed when it is late: a slow machine would never have one.
+        """
+        try:
+            self._read(deadline - LEAST_SECONDS)
+        except TimeoutError as error:
+            if time.monotonic() - self._started > self._start_seconds:
+                raise
+            raise DucklingUnavailable("Duckling is still starting") from error
+        self._ready = True
 
     def _read(self, deadline: float) -> dict[str, Any]:
         """One line from the child, as an object."""
