@@ -11,13 +11,16 @@ import re
 from dataclasses import dataclass
 from datetime import time
 
-from nlu.date_spelling import HOURS, MONTHS
+from nlu.date_calendar import MARK
+from nlu.date_hours import HALF_HOUR, is_range_instead, past_of, range_of, time_of
+from nlu.date_numbers import CARDINALS
+from nlu.date_words import MONTHS
 
 _NOT_IN_NUMBER = r"(?<![\w/$#.:+-])"
-_T = r"(?:(?:1[0-2]|0?[1-9]|2[0-3]|1[3-9])(?::[0-5]\d)?(?:\s?(?:am|pm))?|noon)"
+_T = r"(?:(?:2[0-3]|1\d|0?\d)(?::?[0-5]\d)?(?:\s?(?:am|pm))?|noon|midnight)"
 _SURE = (
     r"(?:(?:1[0-2]|0?[1-9])(?::[0-5]\d)?\s?(?:am|pm)|(?:2[0-3]|[01]?\d):[0-5]\d"
-    r"|(?:1[0-2]|[1-9])[0-5]\d\s?(?:am|pm)|noon)"
+    r"|(?:1[0-2]|0?[1-9])[0-5]\d\s?(?:am|pm)|noon|(?:12 )?midnight)"
 )
 _HOUR_WORD = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|1[0-2]|[1-9])"
 # What may stand after a bare hour. Anything else ("at 5 main street", "about 3 people") counts.
@@ -37,56 +40,111 @@ _FOLLOWS = (
 )
 _DAY_WORDS = (
     r"(?:today|tomorrow|tonight|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
-    r"\d{1,2}(?:st|nd|rd|th)|\d{1,2}/\d{1,2}(?:/\d{2,4})?)"
+    rf"\d{{1,2}}(?:st|nd|rd|th)|\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?|{MARK}+)"
 )
+_EDGE = rf"(?:\b|(?={MARK}))"
 _RANGE = re.compile(
     rf"(?:\b(?P<lead>between|from|at)\s+)?{_NOT_IN_NUMBER}(?P<a>{_T})\s*(?P<join>-|to|until|and)\s*"
-    rf"(?P<b>{_T})(?:ish)?(?P<unit>\s*(?:hours?|days?|weeks?|months?|minutes?|people|kids|pairs?)\b)?"
+    rf"(?P<b>{_T})(?:ish)?(?P<unit>\s*(?:hours?|days?|weeks?|months?|minutes?|people|kids|"
+    rf"pairs?)\b)?"
     rf"(?!\s?(?:st|nd|rd|th)\b)(?![\w:/-])"
 )
 _OPEN = re.compile(
-    rf"\b(?P<how>after|past|before|by|until)\s+{_NOT_IN_NUMBER}(?:(?P<sure>{_SURE})(?!\w)|"
+    rf"\b(?P<how>after|past|before|by|until)\s+(?:about\s|around\s|"
+    rf"like\s)?{_NOT_IN_NUMBER}(?:(?P<sure>{_SURE})(?!\w)|"
     rf"(?P<bare>1[0-2]|[1-9])(?:ish|\s?o'?clock)?{_FOLLOWS})"
 )
 _OR_LATER = re.compile(
     rf"{_NOT_IN_NUMBER}(?P<t>{_T})\s+(?:or (?P<later>later|after)|or (?P<earlier>earlier|before)|"
     r"(?P<on>onwards?|and on))\b"
 )
+_WORDS = "|".join(word for word, number in CARDINALS.items() if number <= HALF_HOUR)
 _PAST = re.compile(
-    r"(?<![\w/])(?P<part>half|quarter|[1-9]|1[0-9]|20|25)(?: minutes)? "
-    r"(?P<side>past|to|till|of|after|before) "
-    rf"(?P<hour>{_HOUR_WORD})(?:\s?(?P<half>am|pm))?\b(?!\s?(?:\d|th|days|weeks|people))"
+    rf"(?<![\w/:])(?P<part>half|(?:a )?quarter|{_WORDS}|[1-9]|1[0-9]|20|25)(?P<unit> minutes?)? "
+    r"(?P<side>past|to|until|till|of|after|before) "
+    rf"(?P<hour>{_HOUR_WORD}|noon|midnight)(?:\s?(?P<half>am|pm))?\b(?!\s?(?:\d|th|days|weeks|"
+    rf"people))"
 )
 _DATE_BEFORE = re.compile(rf"\b(?:{'|'.join(MONTHS)}|the|on)\s+$")
 _AT = re.compile(rf"{_NOT_IN_NUMBER}(?P<t>{_SURE})(?!\w)")
 _OCLOCK = re.compile(r"(?<![\w/$#.:+-])(?P<t>1[0-2]|[1-9])\s?(?:o'?clock|ish)(?:\s?(?:am|pm))?\b")
 _BARE = re.compile(
     r"\b(?:at|around|about|than|like|for|say|actually|"
-    r"(?:make|move|change|switch|push) (?:it|that)(?: to)?|i can (?:do|make)|let's do)\s+"
+    r"(?:make|move|change|switch|push|bump|reschedule)(?: (?:it|that|this|me|us))?(?: to|\s\|\|)?|"
+    r"(?:move|change|switch|push|bump|reschedule|moved|changed)\b[^.?!|]{0,25}?(?:\bto|\|\|)|"
+    r"(?:i|we|you|u) (?:can )?(?:do|make)|let's do|"
+    r"can't (?:do|make)|(?:prefer|rather)(?: have| do| come)?(?: at)?|need|want|instead of|"
+    r"meant|mean|said|not)\s+"
     r"(?:like |about |around )?"
-    rf"(?P<t>1[0-2]|[1-9]){_FOLLOWS}"
+    rf"(?P<t>(?:1[0-2]|[1-9])(?:00|15|30|45)?){_FOLLOWS}"
 )
 _QUARTERS = r"(?:1[0-7]|[1-9])(?:00|15|30|45)"
+_MILITARY = r"(?:[01]\d|2[0-3])[0-5]\d"
+_BESIDE_PART = re.compile(
+    rf"{_NOT_IN_NUMBER}(?P<t>1[0-2]|[1-9])(?=,?\s(?:(?:in the|this) (?:am|pm|morning|afternoon|"
+    rf"evening|night)"
+    r"|at night|tonight|very late morning|late morning)\b)"
+)
+_SUITS = re.compile(
+    rf"{_NOT_IN_NUMBER}(?P<t>(?:1[0-2]|[1-9])(?:00|15|30|45)?)(?=\s(?:would|will|might|could|"
+    rf"should) work\b"
+    r"|\s(?:is|was|would be) "
+    r"(?:too|ok|okay|fine|good|great|perfect|better|best)\b|\s(?:instead|works?|not (?:at )?\d)\b)"
+)
+_IS_IT = re.compile(
+    r"\b(?:is|would|does|will|are) (?P<t>(?:1[0-2]|[1-9])(?:00|15|30|45)?)(?=\s(?:too|ok|okay|"
+    r"good|fine|"
+    r"possible|available|open|works?|free|taken|still|doable|be|alright)\b)"
+)
+_OR_BEFORE = re.compile(
+    rf"{_NOT_IN_NUMBER}(?P<t>(?:1[0-2]|[1-9])(?:00|15|30|45)?)\s*(?:,|/|or)\s*(?:at\s)?$"
+)
+_ALONE = re.compile(rf"^\W*(?P<t>{_MILITARY}|{_QUARTERS})\W*$")
+_MILITARY_BESIDE_DAY = re.compile(
+    rf"{_EDGE}(?:{_DAY_WORDS}|morning|afternoon|evening),?\s+(?:at )?(?P<t>{_MILITARY}){_FOLLOWS}"
+)
 _HOUR = r"(?:1[0-2]|[1-9])"
-_DIGITS = re.compile(rf"(?:\bat\s+|{_DAY_WORDS}\s+)(?P<t>{_QUARTERS}){_FOLLOWS}")
+_DIGITS = re.compile(
+    rf"(?:\bat\s+(?=0?\d{{3}}|1[0-2]\d\d)(?P<at>{_MILITARY}|(?:1[0-2]|[1-9])[0-5][05])"
+    rf"|(?:{_DAY_WORDS}|morning|afternoon|evening)\s+(?P<t>{_QUARTERS})){_FOLLOWS}"
+)
 _DIGITS_BEFORE_DAY = re.compile(
-    rf"{_NOT_IN_NUMBER}(?P<t>{_QUARTERS})(?=\s+(?:on |this |next )?{_DAY_WORDS}\b)"
+    rf"{_NOT_IN_NUMBER}(?P<t>{_QUARTERS})(?=\s+(?:on |this |next )?(?:the )?{_DAY_WORDS})"
 )
 _BESIDE_DAY = re.compile(rf"\b{_DAY_WORDS},?\s+(?P<t>{_HOUR}){_FOLLOWS}")
 _BEFORE_DAY = re.compile(
-    rf"{_NOT_IN_NUMBER}(?P<t>{_HOUR})(?=\s+(?:on |this |next )?{_DAY_WORDS}\b)"
+    rf"{_NOT_IN_NUMBER}(?P<t>{_HOUR})(?=\s+(?:on |this |next )?(?:the )?{_DAY_WORDS}(?!s\b))"
 )
-_ALSO = re.compile(rf"\s*(?:,|\bor\b|\band\b|/)\s*(?:maybe )?(?:at )?(?P<t>{_HOUR}){_FOLLOWS}")
+_ALSO = re.compile(
+    rf"\s*(?:,(?:\s*(?:or|and)\b)?|\bor\b|\band\b|/)\s*(?:maybe )?(?:at )?(?P<t>{_HOUR}(?:00|"
+    rf"15|30|45)?){_FOLLOWS}"
+)
 _ASKED = re.compile(rf"^\W*(?:at |around |about )?(?P<t>{_HOUR}(?:[0-5]\d)?)(?![\w/:])")
-NOON = 12
-LAST_AFTERNOON_HOUR = 6
+
+
+_SINGLE = (
+    _AT,
+    _OCLOCK,
+    _MILITARY_BESIDE_DAY,
+    _DIGITS,
+    _DIGITS_BEFORE_DAY,
+    _BESIDE_PART,
+    _BARE,
+    _BESIDE_DAY,
+    _BEFORE_DAY,
+    _SUITS,
+    _IS_IT,
+    _ALONE,
+)
+"""One time each; earlier ones win where two overlap."""
 
 
 @dataclass(frozen=True)
 class Clock:
     """A time of day, a range of them (`begin` and `end`), or an open range (one of them).
 
-    `start` and `stop` are offsets in the text, `exact` is false for ranges.
+    `start` and `stop` are offsets in the text, `exact` is false for ranges, `sure` is false
+    where it may be no time at all.
     """
 
     start: int
@@ -94,6 +152,7 @@ class Clock:
     begin: time | None
     end: time | None
     exact: bool
+    sure: bool = True
 
 
 class _Clocks:
@@ -104,19 +163,30 @@ class _Clocks:
         self._half_at = half_at
 
     def half(self, match: re.Match[str]) -> str | None:
-        return self._half_at.get(match.start())
+        return self._half_at.get(match.start()) or self._half_at.get(match.end() - 1)
 
     def add(
-        self, span: tuple[int, int], begin: time | None, end: time | None, *, exact: bool
+        self,
+        span: tuple[int, int],
+        begin: time | None,
+        end: time | None,
+        *,
+        exact: bool,
+        sure: bool = True,
     ) -> None:
         start, stop = span
         free = all(stop <= other.start or other.stop <= start for other in self.found)
         if free and (begin or end):
-            self.found.append(Clock(start, stop, begin, end, exact))
+            self.found.append(Clock(start, stop, begin, end, exact, sure))
 
     def add_named(self, match: re.Match[str]) -> None:
-        start, stop = match.span("t")
-        self.add((start, stop), _time(match["t"], self._half_at.get(start)), None, exact=True)
+        group = "t" if match["t"] else "at"
+        start, stop = match.span(group)
+        half = self._half_at.get(start) or self._half_at.get(stop - 1)
+        moment = time_of(match[group], half)
+        works = match.re is _SUITS and match.string.startswith(" work", stop)
+        sure = match.re is not _ALONE and not works  # the number of an option works too
+        self.add((start, stop), moment, None, exact=True, sure=sure)
 
     def add_more(self, clock: Clock, text: str) -> None:
         """What follows in the same list: "at 3 or 4"."""
@@ -125,8 +195,14 @@ class _Clocks:
             self.add_named(more)
             more = _ALSO.match(text, more.end())
 
+    def add_before(self, clock: Clock, text: str) -> None:
+        """What leads the same list: "9 or 9:30"."""
+        before = _OR_BEFORE.search(text[: clock.start]) if clock.exact else None
+        if before:
+            self.add_named(before)
+
     def add_one_sided(self, match: re.Match[str], text: str, *, after: bool) -> None:
-        moment = _time(text, self.half(match))
+        moment = time_of(text, self.half(match))
         begin, end = (moment, None) if after else (None, moment)
         self.add(match.span(), begin, end, exact=False)
 
@@ -140,19 +216,8 @@ def find_clocks(text: str, *, asked: bool, half_at: dict[int, str]) -> list[Cloc
         half_at: "am" or "pm" for offsets near which a part of the day is named.
     """
     clocks = _Clocks(half_at)
-    for match in _PAST.finditer(text):
-        if match["side"] == "after" and _DATE_BEFORE.search(text[: match.start()]):
-            continue  # "dec 10 after 3" is no ten minutes past three
-        clocks.add(match.span(), _past(match, clocks.half(match)), None, exact=True)
-    for match in filter(_is_range, _RANGE.finditer(text)):
-        begin, end = _range(match["a"], match["b"], clocks.half(match))
-        clocks.add(match.span(), begin, end, exact=False)
-    for match in _OR_LATER.finditer(text):
-        clocks.add_one_sided(match, match["t"], after=not match["earlier"])
-    for match in _OPEN.finditer(text):
-        after = match["how"] in {"after", "past"}
-        clocks.add_one_sided(match, match["sure"] or match["bare"], after=after)
-    for pattern in (_AT, _OCLOCK, _DIGITS, _DIGITS_BEFORE_DAY, _BARE, _BESIDE_DAY, _BEFORE_DAY):
+    _add_spoken_and_ranges(clocks, text)
+    for pattern in _SINGLE:
         for match in pattern.finditer(text):
             clocks.add_named(match)
     alone = _ASKED.match(text)
@@ -160,63 +225,46 @@ def find_clocks(text: str, *, asked: bool, half_at: dict[int, str]) -> list[Cloc
         clocks.add_named(alone)
     for clock in tuple(clocks.found):
         clocks.add_more(clock, text)
+        clocks.add_before(clock, text)
     return sorted(clocks.found, key=lambda clock: clock.start)
+
+
+def _add_spoken_and_ranges(clocks: _Clocks, text: str) -> None:
+    for match in _PAST.finditer(text):
+        if is_range_instead(match):
+            continue
+        if match["side"] == "after" and _DATE_BEFORE.search(text[: match.start()]):
+            continue  # "dec 10 after 3" is no ten minutes past three
+        clocks.add(match.span(), past_of(match, clocks.half(match)), None, exact=True)
+    for match in filter(_is_range, _RANGE.finditer(text)):
+        begin, end = range_of(match["a"], match["b"], clocks.half(match))
+        clocks.add(match.span(), begin, end, exact=False)
+    for match in _OR_LATER.finditer(text):
+        clocks.add_one_sided(match, match["t"], after=not match["earlier"])
+    for match in _OPEN.finditer(text):
+        after = match["how"] in {"after", "past"}
+        clocks.add_one_sided(match, match["sure"] or match["bare"], after=after)
 
 
 def _is_range(match: re.Match[str]) -> bool:
     """Whether two numbers are hours: not "1-2 weeks", "two and two" or a date with a dash."""
     if match["unit"]:
         return False
-    sure = any(mark in match["a"] + match["b"] for mark in ("m", ":", "noon"))
+    both = match["a"] + match["b"]
+    sure = any(mark in both for mark in ("m", ":", "noon"))
+    military = len(match["a"]) == len(match["b"]) == 4  # noqa: PLR2004
     if match["join"] == "and":
         return match["lead"] == "between"
-    if sure or match["lead"] in {"between", "from"}:
+    if sure or military or match["lead"] in {"between", "from"}:
         return True
     before, after = match.string[: match.start()], match.string[match.end() :]
     beside = re.search(rf"{_DAY_WORDS}[\s,]*(?:at |around )?$", before) or re.match(
-        rf"\s*(?:on |this |next )?{_DAY_WORDS}", after
+        rf"\s*(?:on |this |next )?(?:the )?{_DAY_WORDS}", after
     )
-    return bool(beside) or not (before.strip() or after.strip(" ?.!"))
-
-
-def _time(text: str, half: str | None) -> time | None:
-    """One time; `half` decides where the text itself does not say am or pm."""
-    if text == "noon":
-        return time(NOON)
-    match = re.fullmatch(r"(\d{1,2}?)(?::?(\d\d))?\s?(am|pm)?", text)
-    if not match:
-        return None
-    hour, minute, said = int(match[1]), int(match[2] or 0), match[3]
-    if hour > NOON or match[1].startswith("0"):
-        return time(hour, minute) if hour < 24 and minute < 60 else None  # noqa: PLR2004
-    if said is None and half is None:
-        said = "pm" if hour <= LAST_AFTERNOON_HOUR or hour == NOON else "am"
-    hour = hour % NOON + (NOON if (said or half) == "pm" else 0)
-    return time(hour, minute)
-
-
-def _range(first: str, second: str, half: str | None) -> tuple[time | None, time | None]:
-    end = _time(second, half)
-    said = second[-2:] if second[-2:] in {"am", "pm"} else None
-    begin = _time(first, half)
-    if said and begin and end and first[-2:] not in {"am", "pm"} and first != "noon":
-        same = _time(first, said)
-        begin = same if same and same < end else _time(first, "am")
-    if begin and end and end <= begin and end.hour < NOON:
-        end = end.replace(hour=end.hour + NOON)
-    return (begin, end) if begin and end and begin < end else (None, None)
-
-
-def _past(match: re.Match[str], half: str | None) -> time | None:
-    word = match["hour"]
-    hour = _time(str(HOURS.get(word, word)), match["half"] or half)
-    if not hour:
-        return None
-    minutes = {"half": 30, "quarter": 15}.get(match["part"]) or int(match["part"])
-    if match["side"] in {"past", "after"}:
-        if match["part"].isdigit() and match["side"] == "after" and minutes < 5:  # noqa: PLR2004
-            return None
-        return hour.replace(minute=minutes)
-    if match["part"] == "half" or (match["part"].isdigit() and minutes % 5):
-        return None
-    return time((hour.hour - 1) % 24, 60 - minutes)
+    named = re.match(
+        r",?\s(?:in the (?:morning|afternoon|evening)|at night|tonight|any ?(?:day|time)|"
+        r"works?|only|"
+        r"is (?:good|ok|fine|best))\b",
+        after,
+    )
+    return bool(beside or named) or not (before.strip() or after.strip(" ?.!"))

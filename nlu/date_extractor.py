@@ -28,6 +28,9 @@ from rasa.shared.nlu.training_data.message import Message
 from nlu.dates import read_dates
 from nlu.duckling import Duckling, DucklingUnavailable
 
+NEVER_HIDES_DATES = frozenset({"time", "service", "location", "person"})
+"""Entities in whose words a date may stand; a wrongly marked name must not swallow one."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,8 +44,11 @@ def shared_duckling() -> Duckling:
 class DateExtractor(GraphComponent, EntityExtractorMixin):
     """Reads dates relative to when the text was received, in the zone of the business.
 
-    The time of receipt is `received_at` (ISO, with offset) in the message's metadata;
-    without it, now. The value of an entity is a :class:`nlu.dates.TimeValue`.
+    The message's metadata may hold `received_at` (ISO, with offset; without it, now),
+    `appointment` (ISO, when the customer's appointment begins: "an hour later" counts from
+    it) and `asked` ("time" after a question for a time of day, so that "8" is one). What
+    other extractors found before is no date: a phone number, a reference. The value of an
+    entity is a :class:`nlu.dates.TimeValue`.
 
     Args:
         zone: IANA name.
@@ -93,17 +99,23 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
         for message in messages:
             text = message.get(TEXT)
             if text:
-                found = self._find(text, message.get("metadata") or {})
-                message.set(ENTITIES, [*message.get(ENTITIES, []), *found], add_to_output=True)
+                known = message.get(ENTITIES, [])
+                found = self._find(text, message.get("metadata") or {}, _taken(known))
+                message.set(ENTITIES, [*known, *found], add_to_output=True)
         return messages
 
-    def _find(self, text: str, metadata: dict[str, Any]) -> list[dict[str, Any]]:
-        received_at = _instant(metadata.get("received_at"))
-        try:
-            mentions = read_dates(text, received_at, self._zone, shared_duckling().parse)
-        except DucklingUnavailable as error:
-            logger.warning("The dates of a text were not read: %s.", error)
-            return []
+    def _find(
+        self, text: str, metadata: dict[str, Any], taken: list[tuple[int, int]]
+    ) -> list[dict[str, Any]]:
+        mentions = read_dates(
+            text,
+            _instant(metadata.get("received_at")),
+            self._zone,
+            _Patient(),
+            asked=metadata.get("asked"),
+            appointment=_local(metadata.get("appointment"), self._zone),
+            taken=taken,
+        )
         found: list[dict[str, Any]] = self.add_extractor_name([
             {"entity": "time", "start": mention.first, "end": mention.last,
              "value": mention.value(), "additional_info": {"ask": mention.ask}}
@@ -111,6 +123,40 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
             if mention.start or mention.end
         ])  # fmt: skip
         return found
+
+
+class _Patient:
+    """Duckling for one text; what it cannot answer is left out, and not asked a second time."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def __call__(self, text: str, reference: datetime, zone: str) -> list[dict[str, Any]]:
+        if self._failed:
+            return []
+        try:
+            return shared_duckling().parse(text, reference, zone)
+        except DucklingUnavailable as error:
+            self._failed = True
+            logger.warning("The rarer dates of a text were not read: %s.", error)
+            return []
+
+
+def _taken(entities: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Where entities stand in whose words no date is to be looked for."""
+    return [
+        (entity["start"], entity["end"])
+        for entity in entities
+        if entity.get("entity") not in NEVER_HIDES_DATES and "start" in entity and "end" in entity
+    ]
+
+
+def _local(value: str | None, zone: str) -> datetime | None:
+    """A moment on the wall clock of the business, without zone."""
+    if not value:
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _instant(value: str | None) -> datetime:

@@ -14,7 +14,8 @@ _CHANGE = re.compile(
 _TO_NEW = re.compile(
     r"\b(?:to|for|until)\b"
     r"(?=\s+(?:(?:the|this|next|about|around|after|before|between|at|on) )*"
-    r"(?:\d|noon|tomorrow|today|\w+day|(?:jan|febr)uary|march|april|may|june|july|august|"
+    r"(?:\d|noon|tomorrow|today|\w+day|morning|afternoon|evening|(?:jan|febr)uary|march|april|"
+    r"may|june|july|august|"
     r"(?:sept|nov|dec)ember|october))"
 )
 _NAMES_TIME = re.compile(r"\d|day|noon|tomorrow|morning|afternoon|week")
@@ -28,25 +29,48 @@ _SUPPOSED = re.compile(r"\b(?:supposed|meant) to (?:come|be|see|go)\b[^.,;!?]*$"
 _REFUSES = (
     r"(?:not|no|can't|couldn't|won't|don't|doesn't|isn't|never|except|anything but|"
     r"any ?(?:day|time) but|"
-    r"other than|besides|unable to|not able to|instead of|rather than|hate|nothing|busy|away|"
-    r"out of town|work(?:ing)? (?:on|all)|no longer)"
+    r"other than|besides|unable to|not able to|instead of|rather than|hate|forget|skip|scratch|"
+    r"nothing|busy|away|"
+    r"out of (?:town|the office|state)|gone|on (?:vacation|holiday)|travel\w*|unavailable|tied up|"
+    r"(?<=\bi )work(?= \w+day|$)|work(?:ing)? (?:on|all)|no longer)"
 )
 _REFUSED_BEFORE = re.compile(rf"\b{_REFUSES}\b[^.;!?|]*$")
 _NEW_CLAUSE = re.compile(
-    r",?\s*\b(?:(?<!anything )(?<!day )(?<!time )but|how about|what about|can we|can i|could we|"
+    r",?\s*\b(?:(?<!anything )(?<!any day )(?<!anyday )(?<!every day )(?<!everyday )(?<!time "
+    r")but|how about|what about|can we|can i|could we|"
     r"could i|can u|can you|could you|"
     r"let's|lets|maybe|i can(?!')|i could(?!')|is there|do you have|do u have|"
     r"any(?! (?:day|time) but\b)|"
-    r"anything|would|prefer|rather have|so|need|want|got|move|to)\b(?!\s+but\b)|[.;!?]|"
-    r",(?=\s*\S+ (?:works?|is (?:good|fine|ok)))"
+    r"anything|would|prefer|rather have|so|(?<!don't )(?<!not )(?<!doesn't )(?:need|want)|got|"
+    r"move|(?<!can't )(?<!couldn't )(?<!not )(?<!won't )make (?:it|that)|actually|yes|yeah|"
+    r"(?<!no )to)\b(?!\s+but\b)|[.;!?]|"
+    r",(?=(?:\s*[^\s,]+){1,4}?\s+(?:works?|ok|okay|instead|same time|better|is (?:good|fine|ok|"
+    r"better)|are (?:good|fine|ok)))"
+    r"|,(?=[^,.;?!]*\?\W*$)|,\s*(?:do|make it|try|let's)\b"
+    # "not the 5th, the 6th" puts one in the place of the other; "not a, b or c" does not
+    r"|\b(?:not|no)\s(?:[^\s,.;?!]+\s){0,3}[^\s,.;?!]+,(?=[^,.;?!]*\W*$)(?!.*\b(?:or|and|nor)\b)"
 )
 _REFUSED_AFTER = re.compile(
     r"^\W*(?:\w+ ){0,2}?(?:doesn't|don't|won't|isn't|can't|not|no longer|didn't|conflicts|no good|"
-    r"is (?:bad|no good|out|taken|too|impossible)|are (?:bad|no good|out)|"
-    r"too (?:late|early|soon|far))\b"
+    r"(?:is|are|looks|was) (?:really |so |super |pretty |kinda )?"
+    r"(?:bad|no good|out|taken|too|impossible|crazy|nuts|packed|full|busy|booked|hectic|insane|"
+    r"rough|tough|hard|tricky)|"
+    r"too (?:late|early|soon|far))\b(?! (?:am|pm)\b)"
+    r"|^\W*(?:no|nope|nah)\b(?=\W*(?:$|[.,;]))"
 )
 _QUESTION = re.compile(r"\b(?:why|is)(?:n't)? not\b")
-_RATHER_THAN = re.compile(r"\b(?:rather|prefer|better)\b.*\bthan (?:the |my |this |on |at )*$")
+_RATHER_THAN = re.compile(
+    r"\b(?:rather|prefer|better)\b.*\b(?:than|over) (?:the |my |this |on |at )*$"
+)
+_NEXT_ONE = re.compile(r"\s*(?:(?:on|at|the|this|next|my)\s+)*")
+_HAVE_BEFORE = re.compile(
+    r"\b(?:i have|i've|ive got|we have|i got|have)\s(?:got\s)?(?:(?:a|an|the|my|one|"
+    r"appointment|work|class|school|practice|meeting|on|at|for)\s+)*$"
+)
+_WANTS_OTHER = re.compile(
+    r"\b(?:but|can|could|need|want|wanna|move|change|switch|instead|resched\w*|prefer|rather)\b"
+)
+_ASKS_IF = re.compile(r"\b(?:is|would|are|was|if)(?: it| that)?(?: be)?\s+(?:at\s|on\s)?$")
 _CUT = "||"
 _CLAUSE_ENDS = re.compile(r"[.;!?]|\b(?:but|how about|can we|so)\b")
 _INSTEAD_OF = re.compile(r"\b(?:instead of|rather than)\s+(?:the |my |this |on |at )*$")
@@ -71,7 +95,7 @@ def cut_change(text: str) -> str:
     return text
 
 
-def role_of(text: str, start: int, stop: int, previous: int) -> Role:
+def role_of(text: str, start: int, stop: int, previous: int, following: int) -> Role:
     """The role of one mention.
 
     Args:
@@ -79,15 +103,27 @@ def role_of(text: str, start: int, stop: int, previous: int) -> Role:
         start: where the mention begins.
         stop: after its end.
         previous: where the mention before it ends, or 0.
+        following: where the next one begins, or the length of the text.
     """
     before, after = text[:start], text[stop:]
-    clause = max((match.end() for match in _NEW_CLAUSE.finditer(before)), default=0)
+    clause = max((m.end() for m in _NEW_CLAUSE.finditer(text) if m.end() <= start), default=0)
     if _is_refused(before, clause):
         return "refused"
+    if _HAVE_BEFORE.search(before) and _WANTS_OTHER.search(after):
+        return "old"
     if _is_old(before, after, clause, previous):
         return "old"
-    following = _CLAUSE_ENDS.split(after)[0]
-    return "refused" if _REFUSED_AFTER.search(following) else "offered"
+    verb = _CLAUSE_ENDS.split(after)[0]
+    refused = _REFUSED_AFTER.search(verb)
+    asked = _ASKS_IF.search(before) and refused and "too" in refused.group()
+    is_last = following >= len(text)
+    if (
+        refused
+        and not asked
+        and (is_last or not _NEXT_ONE.fullmatch(text, stop + refused.end(), following))
+    ):
+        return "refused"
+    return "offered"
 
 
 def _is_refused(before: str, clause: int) -> bool:
