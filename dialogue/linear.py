@@ -239,6 +239,8 @@ def _temperature(stories: Sequence[Story], names: list[str], seed: int) -> tuple
         shares = _softmax(scores / np.exp(logarithm + growth * far)[:, None])
         return float(-np.log(shares[np.arange(len(right)), right] + 1e-9).mean())
 
+    from scipy.optimize import minimize  # noqa: PLC0415  (26 MB that only training pays)
+
     found = minimize(
         loss, np.array([-1.0, 1.0]), method="Nelder-Mead", bounds=[(-4.0, 2.0), (0.0, 6.0)]
     )

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """SHA-256 of this package's modules and word lists."""
     digest = hashlib.sha256()
-    for file in sorted(files("nlu").iterdir(), key=lambda file: file.name):
-        if file.name.endswith((".py", ".yml")):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    folder = Path(__file__).parent
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in {".py", ".yml"}:
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

@@ -8,17 +8,19 @@ honest as they can be.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from nlu.ngrams import Text, Vocabulary
+from nlu.words import Word
 
 FOLDS = 5
+_PARTS = re.compile(r"[\W_]+")
 ENOUGH = 2_000
 """Held-out texts after which two weights do not get better."""
 SVM_PENALTY = 0.5
@@ -31,28 +33,35 @@ Numbers = npt.NDArray[np.intp]
 
 
 def fit_ngrams(
-    matrix: csr_matrix, numbers: Numbers, count: int, seed: int
-) -> tuple[Floats, Floats]:
+    texts: Sequence[Text], numbers: Numbers, labels: Sequence[str], seed: int
+) -> tuple[Vocabulary, Floats, Floats]:
     """A support vector machine on n-grams.
 
+    The name of an intent counts as one more example of it: "ask_hours" says what it is about.
+
     Args:
-        matrix: a row each text.
+        texts: to learn from.
         numbers: the label of each.
-        count: of labels.
+        labels: names of the labels.
         seed: of the solver.
 
     Returns:
-        Weights (a row each n-gram, a column each label) and one bias a label.
+        The n-grams, their weights (a row each, a column each label) and one bias a label.
     """
     # Imported here because serving needs no scikit-learn and not all of scipy.
     from sklearn.svm import LinearSVC  # noqa: PLC0415
 
+    names: list[Text] = [([Word(part, 0, 0) for part in _PARTS.split(label.casefold())], ())
+                         for label in labels]  # fmt: skip
+    learned = [*texts, *names]
+    vocabulary = Vocabulary.learn(learned)
     machine = LinearSVC(C=SVM_PENALTY, class_weight="balanced", random_state=seed)
-    return _columns(machine.fit(matrix, numbers), matrix.shape[1], count)
+    machine.fit(vocabulary.matrix(learned), np.concatenate([numbers, np.arange(len(labels))]))
+    return vocabulary, *_columns(machine, len(vocabulary.terms), len(labels))
 
 
 def fit_vectors(vectors: Floats, numbers: Numbers, count: int, seed: int) -> tuple[Floats, Floats]:
-    """A logistic regression on sentence vectors; arguments and result as for n-grams."""
+    """A logistic regression on sentence vectors (a row each text), for `count` labels."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
     model = LogisticRegression(C=REGRESSION_PENALTY, max_iter=300, class_weight="balanced",
@@ -108,16 +117,20 @@ class HeldOut:
 
 
 def score_unseen(
-    texts: Sequence[Text], vectors: Floats | None, numbers: Numbers, count: int, seed: int
+    texts: Sequence[Text],
+    vectors: Floats | None,
+    numbers: Numbers,
+    labels: Sequence[str],
+    seed: int,
 ) -> HeldOut:
     """Cross-validated scores; arguments as above, `vectors` a row each text or None."""
+    count = len(labels)
     rows: list[Numbers] = [np.empty(0, dtype=np.intp)]
     margins: list[Floats] = [np.empty((0, count), dtype=np.float32)]
     logits: list[Floats] = [np.empty((0, count), dtype=np.float32)]
     for inside, outside in folds(numbers, count, seed):
         kept = [texts[index] for index in inside]
-        vocabulary = Vocabulary.learn(kept)
-        weights, bias = fit_ngrams(vocabulary.matrix(kept), numbers[inside], count, seed)
+        vocabulary, weights, bias = fit_ngrams(kept, numbers[inside], labels, seed)
         rows.append(outside)
         margins.append(vocabulary.matrix([texts[index] for index in outside]) @ weights + bias)
         if vectors is not None:

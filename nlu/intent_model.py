@@ -157,14 +157,13 @@ def train(
         )
     place = {label: index for index, label in enumerate(labels)}
     numbers = np.array([place[intent] for intent in intents])
-    unseen = score_unseen(texts, vectors, numbers, len(labels), seed)
+    unseen = score_unseen(texts, vectors, numbers, labels, seed)
     shares = fit_shares(unseen, numbers)
     summed = shares[0] * unseen.margins
     if unseen.logits is not None:
         summed = summed + shares[1] * unseen.logits
     best = summed.max(axis=1, initial=-np.inf).astype(np.float32)
-    vocabulary = Vocabulary.learn(texts)
-    ngram_weights, ngram_bias = fit_ngrams(vocabulary.matrix(texts), numbers, len(labels), seed)
+    vocabulary, ngram_weights, ngram_bias = fit_ngrams(texts, numbers, labels, seed)
     if vectors is None:
         vector_weights = np.empty((0, len(labels)), dtype=np.float32)
         vector_bias = np.zeros(len(labels), dtype=np.float32)

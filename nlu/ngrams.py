@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from nlu.date_spelling import DATE_WORDS
+from nlu.dates.spelling import DATE_WORDS
 from nlu.words import Word
 
 CHARACTER_SIZES = (2, 3, 4)

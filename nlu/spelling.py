@@ -18,8 +18,6 @@ from pathlib import Path
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-COMMON = 20_000
-"""English words that are known besides those of the training texts, the most frequent ones."""
 BOOST = 4.0
 """By how much (natural logarithm) a word of the training texts is likelier than others."""
 PRIOR_SHARE = 0.25
@@ -34,6 +32,8 @@ TWO_SLIPS = 2.1
 SHORTEST = 3
 SHORTEST_TWO_SLIPS = 5
 SHORTEST_SKELETON = 4
+RARE = 1_000_000
+"""How often a word is taken to occur that is in no dictionary, but in the training texts."""
 NEVER = -1e9
 VOWELS = frozenset("aeiou")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -67,9 +67,8 @@ def learn_words(words: Iterable[str], english: Mapping[str, int]) -> dict[str, f
         words: those of the training texts, in their normal form.
         english: how often words occur in English.
     """
-    ranked = sorted(english, key=lambda word: (-english[word], word))[:COMMON]
-    known = {word: math.log(english[word]) for word in ranked}
-    rare = known[ranked[-1]] if ranked else 0.0
+    known = {word: math.log(count) for word, count in sorted(english.items())}
+    rare = math.log(RARE)
     for word, count in Counter(words).items():
         usual = math.log(english[word]) if word in english else rare
         # A word that stands once and is in no dictionary may be a slip in the training texts:
