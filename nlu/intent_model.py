@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nlu.heads import Floats, fit_ngrams, fit_shares, fit_vectors, score_unseen, softmax
-from nlu.ngrams import Text, Vocabulary
+from nlu.ngrams import Text, Vocabulary, count_ngrams
 from nlu.scope import Scope, learn_scope
 
 NUMBERS, WORDS = "numbers.npz", "words.json"
@@ -66,7 +66,7 @@ class IntentModel:
             text: its words in normal form and its entities.
             vector: its sentence vector; None when the model was trained without.
         """
-        columns, weights = self.vocabulary.weigh(*text)
+        columns, weights = self.vocabulary.weigh(count_ngrams(text))
         letters = any(char.isalpha() for word in text[0] for char in word.text)
         if not len(columns) and (vector is None or not letters):  # emoji that nobody explained
             return Ranking([], -np.inf, 0.0)
@@ -91,12 +91,13 @@ class IntentModel:
         np.savez(
             folder / NUMBERS,
             idf=self.vocabulary.idf,
-            ngram_weights=self.ngram_weights,
+            # Half the digits: Rasa packs models with the slowest compression there is.
+            ngram_weights=self.ngram_weights.astype(np.float16),
             ngram_bias=self.ngram_bias,
-            vector_weights=self.vector_weights,
+            vector_weights=self.vector_weights.astype(np.float16),
             vector_bias=self.vector_bias,
             shares=self.shares,
-            neighbours=self.scope.neighbours,
+            neighbours=self.scope.neighbours.astype(np.float16),
             score=self.scope.score,
             nearness=self.scope.nearness,
             strangeness=self.scope.strangeness,
@@ -123,12 +124,12 @@ class IntentModel:
         return cls(
             labels=words["labels"],
             vocabulary=Vocabulary(words["terms"], numbers["idf"]),
-            ngram_weights=numbers["ngram_weights"],
+            ngram_weights=numbers["ngram_weights"].astype(np.float32),
             ngram_bias=numbers["ngram_bias"],
-            vector_weights=numbers["vector_weights"],
+            vector_weights=numbers["vector_weights"].astype(np.float32),
             vector_bias=numbers["vector_bias"],
             shares=pair("shares"),
-            scope=Scope(numbers["neighbours"], pair("score"), pair("nearness"),
+            scope=Scope(numbers["neighbours"].astype(np.float32), pair("score"), pair("nearness"),
                         numbers["strangeness"]),
             texts=words["texts"],
             intents=words["intents"],
@@ -157,13 +158,14 @@ def train(
         )
     place = {label: index for index, label in enumerate(labels)}
     numbers = np.array([place[intent] for intent in intents])
-    unseen = score_unseen(texts, vectors, numbers, labels, seed)
+    counted = [count_ngrams(text) for text in texts]
+    unseen = score_unseen(counted, vectors, numbers, labels, seed)
     shares = fit_shares(unseen, numbers)
     summed = shares[0] * unseen.margins
     if unseen.logits is not None:
         summed = summed + shares[1] * unseen.logits
     best = summed.max(axis=1, initial=-np.inf).astype(np.float32)
-    vocabulary, ngram_weights, ngram_bias = fit_ngrams(texts, numbers, labels, seed)
+    vocabulary, ngram_weights, ngram_bias = fit_ngrams(counted, numbers, labels, seed)
     if vectors is None:
         vector_weights = np.empty((0, len(labels)), dtype=np.float32)
         vector_bias = np.zeros(len(labels), dtype=np.float32)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -60,6 +60,11 @@ def ngrams(words: Sequence[Word], spans: Spans = ()) -> Iterator[str]:
                 yield f"s {' '.join(bones[start : start + size])}"
 
 
+def count_ngrams(text: Text) -> Counter[str]:
+    """How often each n-gram occurs in a text."""
+    return Counter(ngrams(*text))
+
+
 def skeleton(words: Sequence[Word], spans: Spans) -> list[str]:
     """The words of a text between "^" and "$", with classes in place of names."""
     bones = ["^"]
@@ -94,31 +99,27 @@ class Vocabulary:
         self._columns = {term: column for column, term in enumerate(terms)}
 
     @classmethod
-    def learn(cls, texts: Iterable[Text]) -> Vocabulary:
-        """The vocabulary of training texts, in alphabetical order."""
+    def learn(cls, texts: Iterable[Counter[str]]) -> Vocabulary:
+        """The vocabulary of the counted n-grams of training texts, in alphabetical order."""
         seen: Counter[str] = Counter()
         count = 0
-        for words, spans in texts:
-            seen.update(set(ngrams(words, spans)))
+        for counted in texts:
+            seen.update(counted.keys())
             count += 1
         terms = sorted(seen)
         idf = [math.log((1 + count) / (1 + seen[term])) + 1 for term in terms]
         return cls(terms, np.asarray(idf, dtype=np.float32))
 
     def weigh(
-        self, words: Sequence[Word], spans: Spans = ()
+        self, terms: Mapping[str, int]
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-        """Columns of a text and their weights.
+        """Columns of a text's counted n-grams, and their weights.
 
         Words, characters and skeleton are scaled apart, so that none drowns the others;
         frequencies count as 1 + log(n).
         """
-        counts: dict[int, int] = {}
         columns = self._columns
-        for term in ngrams(words, spans):
-            column = columns.get(term)
-            if column is not None:
-                counts[column] = counts.get(column, 0) + 1
+        counts = {columns[term]: count for term, count in terms.items() if term in columns}
         if not counts:
             return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
         at = np.fromiter(counts, dtype=np.intp, count=len(counts))
@@ -132,11 +133,11 @@ class Vocabulary:
                 weights[part] *= length / norm
         return at, weights.astype(np.float32)
 
-    def matrix(self, texts: Iterable[Text]) -> csr_matrix:
-        """All texts as one sparse matrix, a row each."""
+    def matrix(self, texts: Iterable[Mapping[str, int]]) -> csr_matrix:
+        """The counted n-grams of all texts as one sparse matrix, a row each."""
         columns, weights, ends = [], [], [0]
-        for words, spans in texts:
-            at, weight = self.weigh(words, spans)
+        for terms in texts:
+            at, weight = self.weigh(terms)
             columns.append(at)
             weights.append(weight)
             ends.append(ends[-1] + len(at))

@@ -15,6 +15,7 @@ is the normal form, which the components after this one read.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import chain, pairwise
 from typing import Any
 
@@ -31,7 +32,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.fingerprint import code_digest
 from nlu.normal import Normaliser, common_abbreviations
-from nlu.spelling import Speller, english_counts, learn_words
+from nlu.spelling import Speller, english_counts, word_priors
 from nlu.words import Word
 
 WORDS = "words.json"
@@ -99,8 +100,9 @@ class SmsNormaliser(GraphComponent):
         if config["spelling"]:
             with model_storage.read_from(resource) as folder:
                 learned = json.loads((folder / WORDS).read_text(encoding="utf-8"))
+            known = word_priors(learned["own"], english_counts())
             pairs = ((first, second) for first, second in learned["pairs"])
-            speller = Speller(learned["known"], learned["own"], pairs)
+            speller = Speller(known, learned["own"], pairs)
         return cls(config, model_storage, resource, speller)
 
     def words(self, text: str) -> list[Word]:
@@ -114,10 +116,8 @@ class SmsNormaliser(GraphComponent):
             for text in (example.get(TEXT) for example in training_data.training_examples)
             if text
         ]
-        words = list(chain.from_iterable(rows))
         learned = {
-            "known": learn_words(words, english_counts()) if self._config["spelling"] else {},
-            "own": sorted(set(words)),
+            "own": Counter(chain.from_iterable(rows)),
             "pairs": sorted({pair for row in rows for pair in pairwise(row)}),
         }
         with self._storage.write_to(self._resource) as folder:

@@ -9,7 +9,7 @@ is not.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
@@ -34,6 +34,7 @@ SHORTEST_TWO_SLIPS = 5
 SHORTEST_SKELETON = 4
 RARE = 1_000_000
 """How often a word is taken to occur that is in no dictionary, but in the training texts."""
+_USUAL = math.log(RARE)
 NEVER = -1e9
 VOWELS = frozenset("aeiou")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -60,20 +61,19 @@ def _neighbours() -> dict[str, frozenset[str]]:
 NEIGHBOURS = _neighbours()
 
 
-def learn_words(words: Iterable[str], english: Mapping[str, int]) -> dict[str, float]:
+def word_priors(own: Mapping[str, int], english: Mapping[str, int]) -> dict[str, float]:
     """Known words and the logarithm of how often each is to be expected.
 
     Args:
-        words: those of the training texts, in their normal form.
+        own: how often words stand in the training texts, in their normal form.
         english: how often words occur in English.
     """
-    known = {word: math.log(count) for word, count in sorted(english.items())}
-    rare = math.log(RARE)
-    for word, count in Counter(words).items():
-        usual = math.log(english[word]) if word in english else rare
+    known = {word: math.log(count) for word, count in english.items()}
+    for word, count in own.items():
         # A word that stands once and is in no dictionary may be a slip in the training texts:
         # it stays as it is, but nothing is corrected to it.
         sure = count > 1 or word in english
+        usual = known.get(word, math.log(RARE))
         known[word] = usual + BOOST + 0.3 * math.log(count) if sure else NEVER
     return known
 
@@ -110,7 +110,7 @@ class Speller:
         self._long = sorted(word for word in self._own if len(word) >= SHORTEST_TWO_SLIPS)
         self._skeletons: dict[str, list[str]] = defaultdict(list)
         for word in known:
-            if len(word) > SHORTEST_SKELETON + 1:
+            if len(word) > SHORTEST_SKELETON + 1 and known[word] > _USUAL:
                 self._skeletons[_skeleton(word)].append(word)
         self._scored = lru_cache(maxsize=8192)(self._score)
 

@@ -1,7 +1,9 @@
+from collections import Counter
+
 import pytest
 
 from nlu.normal import Normaliser, common_abbreviations
-from nlu.spelling import Speller, english_counts, learn_words
+from nlu.spelling import Speller, english_counts, word_priors
 
 OWN = ("can i reschedule my appointment for tomorrow", "cancel my appointment", "set an alarm",
        "how many contact lenses do i have", "lakeside office", "move it to friday",
@@ -12,7 +14,7 @@ OWN = ("can i reschedule my appointment for tomorrow", "cancel my appointment", 
 def normaliser() -> Normaliser:
     words = [word for text in OWN for word in text.split()]
     pairs = {pair for text in OWN for pair in zip(text.split(), text.split()[1:], strict=False)}
-    known = learn_words(words, english_counts())
+    known = word_priors(Counter(words), english_counts())
     return Normaliser(common_abbreviations(), Speller(known, words, pairs))
 
 
@@ -72,7 +74,7 @@ def test_every_short_form_leads_to_a_long_one_and_no_further():
 
 def test_a_training_word_is_never_a_slip_and_a_single_odd_one_no_correction():
     words = ["olly", "olly", "zzyx", "cancel"]
-    speller = Speller(learn_words(words, english_counts()), words, [])
+    speller = Speller(word_priors(Counter(words), english_counts()), words, [])
     assert speller.correct("zzyx", "", "") == "zzyx"
     assert speller.correct("zzyxx", "", "") != "zzyx"
     assert speller.correct("cancwl", "", "") == "cancel"
