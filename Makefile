@@ -61,7 +61,8 @@ check-assistant: export RASA_TELEMETRY_ENABLED := false
 check-assistant: train
 	$(BIN)/rasa data validate --fail-on-warnings
 	rm -rf $(RESULTS)
-	$(BIN)/rasa test nlu --nlu tests/test_nlu --out $(RESULTS)/nlu --no-plot
+	$(BIN)/rasa test nlu --nlu tests/test_nlu/nlu.yml --out $(RESULTS)/nlu --no-plot
+	$(BIN)/python tests/cross_validation.py $(RESULTS)
 	$(BIN)/rasa test core --e2e --stories tests/test_stories.yml --out $(RESULTS)/core
 	$(BIN)/python tests/check_results.py $(RESULTS)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import rasa.shared.core.training_data.loading as story_files
 from rasa.core.policies.policy import Policy
+from rasa.core.test import EndToEndUserUtterance
 from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
@@ -166,6 +167,11 @@ def test_what_is_seen(domain):
     steps = ("#thanks", FORM, "#book_appointment", "utter_greet")
     marks = ("slot lists_texts true",)
     assert seen(tracker.applied_events(), domain, 4, {}) == Context(steps, "book_form", marks)
+
+
+def test_texts_of_end_to_end_tests_are_seen_like_all_others(domain):
+    text = EndToEndUserUtterance("thx", {"name": "thanks"})
+    assert seen([text], domain, 3, {}).steps[0] == "#thanks"
 
 
 def test_turns_that_only_rules_know_are_not_seen(domain):
