@@ -16,20 +16,21 @@ from actions.changes import (
     asked,
     done,
     left,
+    local_start,
     open_question,
     pending,
     shelved,
     talked_about,
     waiting,
 )
-from actions.clarify import ask_again, ask_in_other_words, menu_before
+from actions.clarify import ask_again, ask_in_other_words, menu_before, only_choice
 from actions.database import connect
 from actions.form_turn import Events, leaves, slots
+from actions.mentions import mentions
 from actions.pending import PendingChange, confirmation_time
 from actions.prompts import prompt
 from actions.times import is_like_now, speaks_of_time
 from actions.turn import Turn
-from actions.wishes import mentions
 from database.pool import Connection
 from practice.appointments import book, cancel, confirm, reschedule, upcoming
 from practice.errors import AlreadyCancelled, InThePast, NotFound, OutsideHours, SlotTaken
@@ -168,6 +169,9 @@ class ActionAnswerYes(Action):
         if change is not None:
             return await answered(dispatcher, turn, change)
         if menu := menu_before(tracker):
+            begins = only_choice(menu)
+            if begins is not None:
+                return [FollowupAction(begins)]
             ask_again(dispatcher, menu)
             return []
         question = open_question(tracker, turn)
@@ -249,7 +253,12 @@ class ActionConfirmAttendance(Action):
         if chosen is None:
             dispatcher.utter_message(response="utter_appointment_gone")
             return done()
-        doubtful = turn.confidence < SURE or _DOUBTS.search(turn.text) or not named(turn, [chosen])
+        doubtful = (
+            turn.confidence < SURE
+            or _DOUBTS.search(turn.text)
+            or not named(turn, [chosen])
+            or any(mention.ask and not mention.date_free for mention in mentions(turn.entities))
+        )
         if turn.intent == "confirm_appointment" and doubtful:
             return ask_to_confirm(dispatcher, turn, chosen)
         said_so = PendingChange(
@@ -318,6 +327,8 @@ class ActionShowAppointments(Action):
             known = await upcoming(connection, turn.phone, turn.received_at)
         if len(known) == 1:
             dispatcher.utter_message(response="utter_your_appointment", **described(known[0]))
+            if not tracker.active_loop_name and change is None:
+                return slots(appointment_start=local_start(known[0]))
         elif known:
             dispatcher.utter_message(response="utter_your_appointments", lines=listed(known))
         elif change is not None and change.kind == "book" and not change.is_over(turn.received_at):

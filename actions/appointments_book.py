@@ -15,6 +15,7 @@ from actions import asking
 from actions.changes import is_for_others, left, reconsidered, shelved, waiting
 from actions.database import connect
 from actions.form_turn import CHANGES, OTHER_TOPICS, Events, FormTurn, leaves, slots, starts_over
+from actions.mentions import mentions
 from actions.names import name_in, plain, tidy
 from actions.pending import PendingChange, confirmation_time
 from actions.prompts import prompt
@@ -31,7 +32,7 @@ from actions.times import (
     speaks_of_time,
 )
 from actions.turn import Turn
-from actions.wishes import Wish, mentions
+from actions.wishes import Wish
 from database.pool import Connection
 from practice import words
 from practice.catalogue import Catalogue, load_catalogue
@@ -39,6 +40,7 @@ from practice.customers import customer_by_phone
 
 FORM = "book_form"
 CERTAIN = 0.6  # confidence in an intent above which words are no name
+CALLED = frozenset({"eve", "dawn"})  # names that are also times of day
 ANSWERS_SURELY = 0.9  # the same for yes, no and a person, which short names resemble
 
 _EITHER = re.compile(
@@ -211,9 +213,12 @@ def _may_be_a_name(turn: Turn) -> bool:
     """Names are in no dictionary, so an intent says little about them unless it is certain."""
     if turn.intent in ("deny", "affirm", "human"):
         return turn.confidence < ANSWERS_SURELY
-    if any(mention.grain != "month" for mention in mentions(turn.entities)):
+    if any(
+        mention.grain != "month" and mention.text.lower() not in CALLED
+        for mention in mentions(turn.entities)
+    ):
         return False  # "actually wed"; but people are called April
-    other = turn.intent in {*OTHER_TOPICS, *CHANGES, "greet", "thanks"}
+    other = turn.intent in {*OTHER_TOPICS, *CHANGES, "greet", "thanks", "goodbye"}
     return not other or turn.confidence < CERTAIN
 
 
@@ -245,7 +250,7 @@ async def _ask(
     if draft.service is None or draft.location is None:
         if not form_turn.again:
             zone = ZoneInfo(next(iter(catalogue.locations.values())).timezone)
-            draft.wish = remembered(turn, draft.wish, zone)
+            draft.wish = remembered(turn, draft.wish, zone, booking=True)
         if draft.service is None:
             asking.ask_service(dispatcher, catalogue)
             return "service"

@@ -13,6 +13,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import asking
 from actions.changes import (
+    about,
     asked,
     done,
     is_for_others,
@@ -25,10 +26,10 @@ from actions.changes import (
 )
 from actions.database import connect
 from actions.form_turn import Events, FormTurn, leaves, slots, starts_over
+from actions.mentions import mentions
 from actions.pending import Kind, PendingChange, confirmation_time
 from actions.prompts import prompt
 from actions.turn import Turn
-from actions.wishes import mentions
 from database.pool import Connection
 from practice import words
 from practice.appointments import upcoming
@@ -118,7 +119,7 @@ class ValidateChangeForm(Action, ABC):
                 ]
             return [
                 *self._set_aside(tracker, turn, form_turn),
-                *slots(appointment=chosen.reference),
+                *about(chosen),
                 *await self.settled(connection, dispatcher, tracker, form_turn, turn, chosen),
             ]
 
@@ -148,7 +149,7 @@ class ValidateChangeForm(Action, ABC):
         self, turn: Turn, form_turn: FormTurn, tracker: Tracker, example: Appointment
     ) -> Events:
         """What to remember of a text while it is not known which appointment is meant."""
-        return slots(appointment=None)
+        return about(None)
 
     async def settled(
         self,
@@ -183,7 +184,7 @@ class ValidateCancelForm(ValidateChangeForm):
         begun = FormTurn(tracker, "cancel_form").begun
         if begun and change and change.kind != "cancel" and leaves(Turn.of(tracker)):
             dispatcher.utter_message(response="utter_declined")
-            return [*shelved(change), *slots(appointment=None, requested_slot=None)]
+            return [*shelved(change), *about(None), *slots(requested_slot=None)]
         return await super().run(dispatcher, tracker, domain)
 
 
@@ -204,7 +205,7 @@ class ValidateConfirmForm(ValidateChangeForm):
     ) -> Events:
         """As for every change, but "confirm" after a summary is a YES to that."""
         if FormTurn(tracker, "confirm_form").begun and pending(tracker):
-            return slots(appointment=None, requested_slot=None)
+            return [*about(None), *slots(requested_slot=None)]
         return await super().run(dispatcher, tracker, domain)
 
 

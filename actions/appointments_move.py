@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import asking
 from actions.appointments_change import ProposeChange, ValidateChangeForm
-from actions.changes import reconsidered
+from actions.changes import about, reconsidered
 from actions.form_turn import Events, FormTurn, means_this_talk, slots, starts_over
 from actions.search import Search
 from actions.times import (
@@ -55,7 +55,7 @@ class ValidateRescheduleForm(ValidateChangeForm):
         """As for every change, but "thurs instead" after the summary of a booking is about that."""
         turn = Turn.of(tracker)
         if FormTurn(tracker, "reschedule_form").begun and _reconsiders_booking(tracker, turn):
-            return slots(appointment=None, requested_slot=None)
+            return [*about(None), *slots(requested_slot=None)]
         return await super().run(dispatcher, tracker, domain)
 
     def _answers(self, tracker: Tracker, turn: Turn, known: Sequence[Appointment]) -> bool:
@@ -75,14 +75,16 @@ class ValidateRescheduleForm(ValidateChangeForm):
         wish = self._wish(tracker, turn, form_turn)
         if form_turn.begun:
             zone = ZoneInfo(example.location.timezone)
-            wish = remembered(turn, wish, zone)
-        return slots(
-            appointment=None,
-            start=None,
-            offered=None,
-            location=turn.value("location"),
-            when=wish.to_slot(),
-        )
+            wish = remembered(turn, wish, zone, booking=False)
+        return [
+            *about(None),
+            *slots(
+                start=None,
+                offered=None,
+                location=turn.value("location"),
+                when=wish.to_slot(),
+            ),
+        ]
 
     def _wish(self, tracker: Tracker, turn: Turn, form_turn: FormTurn) -> Wish:
         if not form_turn.begun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from rasa_sdk import Tracker
 
@@ -17,6 +18,7 @@ from actions.form_turn import (
 )
 from actions.pending import Kind, PendingChange, confirmation_time
 from actions.turn import Turn
+from practice.records import Appointment
 
 
 def waiting(change: PendingChange) -> Events:
@@ -36,6 +38,23 @@ def shelved(change: PendingChange | None) -> Events:
     )
 
 
+def about(appointment: Appointment | None) -> Events:
+    """The talk is about this appointment, or about none.
+
+    The reader of dates counts "an hour later" from ``appointment_start``.
+    """
+    return slots(
+        appointment=appointment.reference if appointment else None,
+        appointment_start=local_start(appointment) if appointment else None,
+    )
+
+
+def local_start(appointment: Appointment) -> str:
+    """When an appointment begins: naive ISO time on the clock of its location."""
+    zone = ZoneInfo(appointment.location.timezone)
+    return appointment.start.astimezone(zone).replace(tzinfo=None).isoformat()
+
+
 def done() -> Events:
     """The change was made, or dropped for good: nothing of it is left for the next one."""
     return slots(
@@ -51,6 +70,7 @@ def done() -> Events:
         when=None,
         offered=None,
         appointment=None,
+        appointment_start=None,
     )
 
 

@@ -24,6 +24,19 @@ NEAR = 0.5
 """How much of the confidence in the best one each other line must have."""
 TOGETHER = 0.45
 """What the lines must add up to: with less, most likely none of them is right."""
+ALONE = 0.25
+"""What a single line must have, far before everything else."""
+
+BEGUN_BY = {
+    "book_appointment": "book_form",
+    "reschedule_appointment": "reschedule_form",
+    "cancel_appointment": "cancel_form",
+    "confirm_appointment": "confirm_form",
+    "ask_appointment": "action_show_appointments",
+    "ask_hours": "action_say_hours",
+    "ask_location": "action_say_where",
+}
+"""What a YES to a menu of one intent does."""
 
 MISSED = frozenset({"nlu_fallback", "out_of_scope"})
 
@@ -37,17 +50,17 @@ def near_intents(ranking: Iterable[Mapping[str, Any]], named: Collection[str]) -
         named: intents that have a name for customers.
 
     Returns:
-        Two or three, the best first; none where fewer stand out, or too little speaks for them.
+        At most three, the best first; none where too little speaks for them. One alone only
+        where no other intent, named or not, is near.
     """
-    near: list[tuple[str, float]] = []
-    for intent in ranking:
-        name, confidence = intent["name"], intent["confidence"]
-        if name not in named or name == NOTHING:
-            continue
-        if confidence < max(LEAST, NEAR * near[0][1] if near else 0.0) or len(near) == MOST:
-            break
-        near.append((name, confidence))
-    if len(near) < 2 or sum(confidence for _, confidence in near) < TOGETHER:  # noqa: PLR2004
+    real = [(one["name"], one["confidence"]) for one in ranking if one["name"] != NOTHING]
+    known = [(name, confidence) for name, confidence in real if name in named]
+    best = known[0][1] if known else 0.0
+    near = [one for one in known if one[1] >= max(LEAST, NEAR * best)][:MOST]
+    if len(near) == 1:
+        rivals = sum(confidence >= NEAR * best for _, confidence in real)
+        return (near[0][0],) if best >= ALONE and rivals == 1 else ()
+    if sum(confidence for _, confidence in near) < TOGETHER:
         return ()
     return tuple(name for name, _ in near)
 
@@ -85,6 +98,12 @@ def menu_before(tracker: Tracker) -> list[dict[str, str]]:
             asked = _response(event) == "utter_clarify" and texts == 1
             return list((event.get("data") or {}).get("buttons") or ()) if asked else []
     return []
+
+
+def only_choice(buttons: Sequence[Mapping[str, str]]) -> str | None:
+    """The form or action that a YES to a menu means, where the menu names one intent only."""
+    intents = {one["payload"][1:].partition("{")[0] for one in buttons} - {NOTHING}
+    return BEGUN_BY.get(intents.pop()) if len(intents) == 1 else None
 
 
 def ask_again(dispatcher: CollectingDispatcher, buttons: Sequence[Mapping[str, str]]) -> None:

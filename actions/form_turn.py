@@ -12,13 +12,14 @@ from actions.turn import Turn, events_of_turn
 
 Events = list[dict[str, Any]]
 
-OTHER_TOPICS = frozenset({"help", "human", "bot_challenge", "ask_appointment", "goodbye"})
+OTHER_TOPICS = frozenset({"help", "human", "bot_challenge", "ask_appointment"})
 """Always answered by a rule; the form asks again afterwards."""
 
 SMALL_TALK = frozenset(
     {
         "greet",
         "thanks",
+        "goodbye",
         "out_of_scope",
         "nlu_fallback",
         "ask_hours",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,32 @@ from practice.offers import HORIZON, LEAD, Slot
 from practice.slots import free_slots, is_free, nearest_slots
 
 FAR = timedelta(days=365)
+FEW = 2  # stretches of time that a text has room to name
 OFFERS = 3  # more lines would make a second segment of the text
+
+
+def said(span: Span, zone: ZoneInfo, now: datetime) -> str:
+    """A stretch of time as a text names it: what was understood, where nothing can be offered.
+
+    ``Fri Nov 27``, ``Fri Nov 27 at 3:00pm``, ``Fri Nov 27 1:00pm-5:00pm``,
+    ``Mon Nov 30 to Sun Dec 6``; with the year where nothing can be booked any more.
+
+    Args:
+        span: begin and end (outside), aware; the same twice for one moment.
+        zone: of the location.
+        now: aware.
+    """
+    first, last = (moment.astimezone(zone) for moment in span)
+    year = f" {first.year}" if first > now + HORIZON else ""
+    if first == last:
+        return words.when(first, str(zone), joined=f"{year} at ")
+    until = last - timedelta(minutes=1)
+    if first.date() != until.date():
+        return f"{words.day(first)} to {words.day(until)}{year}"
+    hours = f" {words.clock(first.time())}-{words.clock(last.time())}"
+    if last.date() != first.date():  # until midnight
+        hours = f" from {words.clock(first.time())}" if first.time() != time() else ""
+    return f"{words.day(first)}{year}{hours}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +105,13 @@ class Search:
             return self._offered(slots)
         first, last = wish.windows[0] if wish.windows else (self.now, self.now)
         if first > self.now + HORIZON:
-            return self._offered(await self.free([], wish.refused), "utter_too_far")
-        reason = "utter_time_past" if last <= self.now and wish.windows else None
+            found = self._offered(await self.free([], wish.refused), "utter_too_far")
+            return self._saying(found, wish.windows)
+        over = wish.windows and all(end <= self.now for _, end in wish.windows)
+        reason = "utter_time_past" if over else None
         reason = reason or self._closed(first, last) or "utter_nothing_free_then"
-        return await self._around(first, reason, wish.refused)
+        found = await self._around(first, reason, wish.refused)
+        return self._saying(found, wish.windows)
 
     async def free(self, windows: Sequence[Span], refused: Sequence[Span] = ()) -> list[Slot]:
         """Free times within the windows, at most as many as a text offers."""
@@ -134,7 +162,8 @@ class Search:
             ):
                 return Found(chosen=wanted, location=place.key)
         if wanted > self.now + HORIZON:
-            return self._offered(await self.free([], refused), "utter_too_far")
+            found = self._offered(await self.free([], refused), "utter_too_far")
+            return self._saying(found, [(wanted, wanted)])
         minutes = self.catalogue.service(self.service).minutes
         if wanted <= self.now:
             reason: str | None = "utter_time_past"
@@ -155,6 +184,12 @@ class Search:
         before = [slot for slot in nearest.offers if slot.start < wanted]
         offers = [*before[-1:], *later][:OFFERS]
         return replace(nearest, offers=tuple(offers))
+
+    def _saying(self, found: Found, windows: Sequence[Span]) -> Found:
+        """The same, with what was understood: the customer may have meant another day."""
+        named = [said(window, self.zone, self.now) for window in windows]
+        values = {**found.values, "said": " or ".join(named) if len(named) <= FEW else "then"}
+        return replace(found, values=values)
 
     def _opens_on(self, moment: datetime) -> bool:
         day = moment.astimezone(self.zone).date()
@@ -192,7 +227,7 @@ class Search:
         }
         if wanted is not None:
             day = wanted.astimezone(self.zone).date()
-            values["when_text"] = words.when(wanted, place.timezone)
+            values["when_text"] = values["said"] = words.when(wanted, place.timezone)
             values["day"] = words.day(day)
             values["hours"] = words.hours(self.catalogue.hours_on(place.key, day))
         return Found(offers=tuple(slots), response=response, values=values)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from actions.mentions import Mention, mentions, told_in
 from actions.search import FAR, Found, Search
 from actions.shifts import shift_in
 from actions.turn import Turn
-from actions.wishes import Hours, Mention, Wish, local_day, mentions, wished
+from actions.wishes import Hours, Wish, local_day, wished
 
 MINUTE = timedelta(minutes=1)
 
@@ -26,6 +27,13 @@ _ANY = re.compile(
     r"|(?:it )?(?:doesn'?t|dont) matter|no preference|(?:i )?don'?t care|surprise me)\b.{0,20}",
     re.IGNORECASE,
 )
+_NUMBER_WORKS = re.compile(
+    r"(?:(?:ok(?:ay)?|yes|yeah|yep|sure|i think|let'?s do|i'?ll take|i'?ll do),? )*([1-9])[,.]?"
+    r"(?: (?:works|work|would work|is|it is|sounds|looks|will do|fine|good|great|ok(?:ay)?|perfect"
+    r"|best|for me|for us|then|please|pls|thanks|thx))*[.!]*",
+    re.IGNORECASE,
+)
+"""A number that may be a line of the menu or an hour."""
 _BARE_TIME = re.compile(r"(?:at |maybe |ok |how about )?(1[0-2]|[1-9])(?::?([0-5]\d))?\W*")
 MORNING = range(7, 12)  # hours that are said of the morning; the others are past noon
 NOON = 12
@@ -124,7 +132,7 @@ async def settle(search: Search, turn: Turn, talk: Talk) -> Settled:
 
     A text that says nothing about times repeats the search for what was wished before.
     """
-    told = [one for one in mentions(turn.entities) if one.role != "old"]
+    told = told_in(turn, search.zone, booking=search.ignoring is None)
     if talk.offered and (lone := bare_time(turn, len(talk.offered))):
         told = [lone]
     picked = _picked(turn, told, talk, search)
@@ -133,6 +141,8 @@ async def settle(search: Search, turn: Turn, talk: Talk) -> Settled:
         wish = Wish(((picked.start, picked.start),), talk.wish.refused)
         return Settled(await there.find(wish), wish)
     about, shift = talk.wish.exact or talk.about, shift_in(turn.text)
+    if about is not None and _SAME_TIME.search(turn.text):
+        told = [_same_weekday(one, about.astimezone(search.zone)) for one in told]
     if about is not None and shift is not None:
         moment = about.astimezone(search.zone) + shift  # the same wall clock next week
         wish = Wish(((moment, moment),))
@@ -162,9 +172,17 @@ async def repeat(search: Search, talk: Talk) -> Settled:
     return Settled(await search.find(talk.wish), talk.wish)
 
 
-def remembered(turn: Turn, wish: Wish, zone: ZoneInfo) -> Wish:
+def _same_weekday(mention: Mention, about: datetime) -> Mention:
+    """Of "the same time next week", the moment; any other mention as it is."""
+    if mention.grain != "week" or mention.start is None or mention.end or mention.open:
+        return mention
+    day = mention.start.date() + timedelta(days=about.weekday())
+    return replace(mention, start=datetime.combine(day, about.time()), grain="minute")
+
+
+def remembered(turn: Turn, wish: Wish, zone: ZoneInfo, *, booking: bool) -> Wish:
     """The wish after a text, for a search that must wait until service and place are known."""
-    told = [one for one in mentions(turn.entities) if one.role != "old"]
+    told = told_in(turn, zone, booking=booking)
     day = wish.day(zone)
     return wished(told, wish, turn.received_at, zone, day=day, hours=wish.hours(zone)) or wish
 
@@ -188,7 +206,17 @@ def _picked(turn: Turn, told: list[Mention], talk: Talk, search: Search) -> Offe
         fitting = [offer for offer in talk.offered if _fits(wanted[0], offer, search)]
         if len(fitting) == 1:
             return fitting[0]
-    return None
+    return _numbered(turn, talk, search)
+
+
+def _numbered(turn: Turn, talk: Talk, search: Search) -> Offer | None:
+    """The line of "2 works", unless a time of the menu is at two o'clock."""
+    match = _NUMBER_WORKS.fullmatch(turn.text)
+    number = int(match[1]) if match else 0
+    if not 1 <= number <= len(talk.offered):
+        return None
+    hours = [offer.start.astimezone(search.zone).hour % NOON for offer in talk.offered]
+    return None if number in hours else talk.offered[number - 1]
 
 
 def _fits(mention: Mention, offer: Offer, search: Search) -> bool:

@@ -14,7 +14,11 @@ from rasa_sdk import Tracker
 PRACTICE_PHONE = "+12125550100"
 """Who texts when nobody said so: ``rasa shell`` and ``rasa test`` have no phone."""
 
-_LONE_NUMBER = re.compile(r"(?:option|number|no\.?|#)?\s*([1-9])[.)]?", re.IGNORECASE)
+_LONE_NUMBER = re.compile(
+    r"([1-9])[.)]?|(?:ok |yes |i'?ll take |i want |give me )?(?:option|number|no\.?|#) ?"
+    r"([1-9])[.)]?(?: (?:please|pls|works(?: for me)?|is (?:fine|good|ok)))?[.!]?",
+    re.IGNORECASE,
+)
 _ORDINALS = {
     "first": 0,
     "1st": 0,
@@ -96,7 +100,7 @@ class Turn:
         """
         text = " ".join(self.text.split())
         if number := _LONE_NUMBER.fullmatch(text):
-            index = int(number[1]) - 1
+            index = int(number[1] or number[2]) - 1
         elif ordinal := _ORDINAL.fullmatch(text):
             index = _ORDINALS[ordinal[1].lower()]
             index = count - 1 if index < 0 else index

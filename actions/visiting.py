@@ -11,8 +11,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.asking import described
 from actions.database import connect
 from actions.form_turn import Events
+from actions.mentions import mentions
 from actions.turn import Turn
-from actions.wishes import mentions
 from practice import words
 from practice.appointments import upcoming
 from practice.catalogue import Catalogue, load_catalogue

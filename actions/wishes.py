@@ -1,141 +1,26 @@
 """When a customer would like to come: mentions of times in a text become windows to search.
 
-Mentions are on the wall clock of the location and carry no zone, windows are aware. A text is
-read in the light of what was talked about before: "4pm" after a talk about Tuesday is Tuesday at
-four, "thursday instead" after Tuesday at four is Thursday at four.
+Mentions (:mod:`actions.mentions`) carry no zone, windows are aware. A text is read in the light
+of what was talked about before: "4pm" after a talk about Tuesday is Tuesday at four, "thursday
+instead" after Tuesday at four is Thursday at four.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from actions.mentions import DAY, FORTNIGHT, Mention
+
 Span = tuple[datetime, datetime]
 Hours = tuple[time, time]
 """From and until when on the wall clock; the same twice for one moment."""
 
-DAY = timedelta(days=1)
 WEEK = timedelta(weeks=1)
 WEEKS_REFUSED = 13  # "not tuesday" is no Tuesday as far ahead as anybody looks
-FORTNIGHT = timedelta(days=14)
-_DAYS = ("day", "week", "weekend", "month")
-_WEEKDAY = re.compile(r"\b(?:mon|tue|wed|thu|fri|sat|sun)", re.IGNORECASE)
-_WHICH_WEEK = re.compile(
-    r"\b(?:next|nxt|this|coming|after|week|wk|from)\b|\d/\d|\d(?:st|nd|rd|th)\b"
-    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\b",
-    re.IGNORECASE,
-)
-_NOT_ITSELF = re.compile(r"\W*(?:after|past|later than)\b", re.IGNORECASE)
-_UP_TO_ITSELF = re.compile(r"\W*(?:by|until|till?|through|thru)\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """One time in a text, as the date component found it.
-
-    Attributes:
-        start: naive, on the location's wall clock; None for "before 5".
-        end: naive: the last day, or the last moment, that the words name; None for one alone.
-        grain: ``minute``, ``daypart``, ``day``, ``week``, ``weekend`` or ``month``.
-        role: ``offered`` (wanted), ``refused`` ("not tuesday") or ``old`` ("move my 3pm").
-        text: the words.
-        date_free: the words name only a time of day; the dates are those of the text's receipt.
-        open: ``after`` or ``before`` for a stretch with one end.
-    """
-
-    start: datetime | None
-    end: datetime | None
-    grain: str
-    role: str
-    text: str
-    date_free: bool = False
-    open: str | None = None
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether it is one moment: "3pm", and not "after 3" or "tuesday"."""
-        return (
-            self.grain == "minute"
-            and self.start is not None
-            and self.end is None
-            and self.open is None
-        )
-
-    @property
-    def is_weekday(self) -> bool:
-        """Whether the words name a day of the week and neither which week nor a date."""
-        return (
-            self.grain in ("day", "minute", "daypart")
-            and self.start is not None
-            and not self.date_free
-            and self.open is None
-            and bool(_WEEKDAY.search(self.text))
-            and not _WHICH_WEEK.search(self.text)
-        )
-
-    def on(self, day: date) -> Mention:
-        """The same time of day on another day."""
-        anchor = self.start or self.end
-        if anchor is None:
-            return self
-        moved = day - anchor.date()
-        return replace(
-            self,
-            start=self.start + moved if self.start else None,
-            end=self.end + moved if self.end else None,
-        )
-
-    def span(self, now: datetime) -> tuple[datetime, datetime]:
-        """First moment and end, naive, the end outside; the two are the same for one moment.
-
-        Args:
-            now: naive, on the same wall clock; "before friday" begins here.
-        """
-        whole_days = self.grain in _DAYS
-        if self.start is None:
-            end = self.end or now
-            if not whole_days:
-                return datetime.combine(end.date(), time()), end
-            return now, end + DAY if _UP_TO_ITSELF.match(self.text) else end
-        if self.open == "after":
-            if not whole_days:
-                # "After three" said of an appointment means from three on.
-                return self.start, datetime.combine(self.start.date(), time()) + DAY
-            begin = self.start
-            if _NOT_ITSELF.match(self.text):
-                begin = _after(self.start, self.grain)
-            return begin, begin + FORTNIGHT
-        if whole_days:
-            return self.start, self.end + DAY if self.end else _after(self.start, self.grain)
-        return self.start, self.end or self.start
-
-
-def mentions(entities: Iterable[Any]) -> list[Mention]:
-    """The times among the entities of a text, in order."""
-    found = []
-    for entity in entities:
-        value = entity.get("value")
-        if entity.get("entity") != "time" or not isinstance(value, dict):
-            continue
-        start, end = value.get("start"), value.get("end")
-        if start is None and end is None:
-            continue
-        found.append(
-            Mention(
-                start=datetime.fromisoformat(start) if start else None,
-                end=datetime.fromisoformat(end) if end else None,
-                grain=value.get("grain") or "minute",
-                role=value.get("role") or "offered",
-                text=value.get("text") or "",
-                date_free=bool(value.get("date_free")),
-                open=value.get("open"),
-            )
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,14 +173,6 @@ def _placed(
         end = None if hours[0] == hours[1] else last
         return [replace(mention, start=first, end=end, grain="minute")]
     return [mention]
-
-
-def _after(start: datetime, grain: str) -> datetime:
-    if grain == "week":
-        return start + 7 * DAY
-    if grain == "month":
-        return (start.replace(day=1) + 32 * DAY).replace(day=1)
-    return start + DAY
 
 
 def _aware(span: tuple[datetime, datetime], zone: ZoneInfo) -> Span:

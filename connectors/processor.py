@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -11,7 +12,7 @@ import aiohttp
 from jsonschema import ValidationError
 from rasa.core.actions.action import Action, ActionExecutionRejection, RemoteAction
 from rasa.core.agent import Agent
-from rasa.core.channels.channel import OutputChannel
+from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.nlg import NaturalLanguageGenerator
 from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.processor import MessageProcessor
@@ -21,6 +22,7 @@ from rasa.shared.core.events import ActionExecutionRejected
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import ClientResponseError, EndpointConfig
 
+from connectors.context import context_of
 from connectors.further import Gathered, Said, further, is_open, parted
 from connectors.tracker_store import open_turn
 from messaging.errors import ActionServerFailed
@@ -145,9 +147,17 @@ class TurnProcessor(MessageProcessor):
         agent.processor = processor
         return processor
 
-    async def parse_message(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """What the model makes of a text."""
-        return parted(await super().parse_message(*args, **kwargs))
+    async def parse_message(
+        self,
+        message: UserMessage,
+        tracker: DialogueStateTracker | None = None,
+        only_output_properties: bool = True,
+    ) -> dict[str, Any]:
+        """What the model makes of a text, read in the light of what was talked about."""
+        if tracker is not None:
+            message = copy.copy(message)  # what is known already is not stored with the text
+            message.metadata = {**context_of(tracker), **(message.metadata or {})}
+        return parted(await super().parse_message(message, tracker, only_output_properties))
 
     async def _run_prediction_loop(
         self, output_channel: OutputChannel, tracker: DialogueStateTracker

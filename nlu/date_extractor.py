@@ -4,6 +4,7 @@ In config.yml:
 
     - name: nlu.date_extractor.DateExtractor
       timezone: America/New_York   # of the locations; "tomorrow" is tomorrow there
+      duckling_url: http://127.0.0.1:8000   # a Duckling server, where native Duckling is none
 """
 
 # ruff: noqa: ARG003  (Rasa hands in more than each component needs)
@@ -26,7 +27,8 @@ from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from nlu.dates import read_dates
-from nlu.duckling import Duckling, DucklingUnavailable
+from nlu.duckling import DucklingUnavailable
+from nlu.duckling_choice import TimesParser, open_duckling
 
 NEVER_HIDES_DATES = frozenset({"time", "service", "location", "person"})
 """Entities in whose words a date may stand; a wrongly marked name must not swallow one."""
@@ -34,10 +36,17 @@ NEVER_HIDES_DATES = frozenset({"time", "service", "location", "person"})
 logger = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=1)
-def shared_duckling() -> Duckling:
-    """The one Duckling of this process; its child starts when it is first needed."""
-    return Duckling()
+@lru_cache(maxsize=4)
+def shared_duckling(url: str | None) -> TimesParser:
+    """The one Duckling of this process for an address.
+
+    Args:
+        url: of a Duckling server, or None for what this machine has.
+
+    Raises:
+        ValueError: the address cannot be one.
+    """
+    return open_duckling(url)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
@@ -46,16 +55,19 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
 
     The message's metadata may hold `received_at` (ISO, with offset; without it, now),
     `appointment` (ISO, when the customer's appointment begins: "an hour later" counts from
-    it) and `asked` ("time" after a question for a time of day, so that "8" is one). What
-    other extractors found before is no date: a phone number, a reference. The value of an
-    entity is a :class:`nlu.dates.TimeValue`.
+    it), `asked` ("time" after a question for a time of day, so that "8" is one) and `timezone`
+    (IANA name, instead of the configured one for this text). What other extractors found before
+    is no date: a phone number, a reference. The value of an entity is a
+    :class:`nlu.dates.TimeValue`; `additional_info.ask` says that the customer should confirm it.
 
     Args:
         zone: IANA name.
+        duckling_url: of a Duckling server, or None for what this machine has.
     """
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self, zone: str, duckling_url: str | None = None) -> None:
         self._zone = zone
+        self._duckling_url = duckling_url
 
     @property
     def name(self) -> str:
@@ -69,7 +81,7 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Options and what they are when config.yml does not name them."""
-        return {"timezone": "America/New_York"}
+        return {"timezone": "America/New_York", "duckling_url": None}
 
     @classmethod
     def create(
@@ -79,23 +91,28 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> DateExtractor:
-        """Make the component.
+        """Make the component, and have Duckling get ready.
 
         Raises:
-            InvalidConfigException: when `timezone` is not one.
+            InvalidConfigException: when `timezone` is no time zone, or `duckling_url` no address.
         """
-        zone = config["timezone"]
+        zone, url = config["timezone"], config["duckling_url"]
         try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, TypeError) as error:
-            raise InvalidConfigException(
-                f"config.yml: timezone {zone!r} of {cls.__name__} is not a time zone; "
-                "write one such as America/New_York."
-            ) from error
-        return cls(zone)
+            _check_zone(zone)
+        except ValueError as error:
+            raise InvalidConfigException(f"config.yml: {error}") from error
+        try:
+            shared_duckling(url).warm()
+        except ValueError as error:
+            raise InvalidConfigException(f"config.yml: duckling_url: {error}") from error
+        return cls(zone, url)
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Add a `time` entity for each date or time of each message."""
+        """Add a `time` entity for each date or time of each message.
+
+        Raises:
+            ValueError: the metadata name a time zone that is none, or a time that is no ISO time.
+        """
         for message in messages:
             text = message.get(TEXT)
             if text:
@@ -107,18 +124,22 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
     def _find(
         self, text: str, metadata: dict[str, Any], taken: list[tuple[int, int]]
     ) -> list[dict[str, Any]]:
+        zone = metadata.get("timezone") or self._zone
+        _check_zone(zone)
+        patient = _Patient(shared_duckling(self._duckling_url))
         mentions = read_dates(
             text,
             _instant(metadata.get("received_at")),
-            self._zone,
-            _Patient(),
+            zone,
+            patient,
             asked=metadata.get("asked"),
-            appointment=_local(metadata.get("appointment"), self._zone),
+            appointment=_local(metadata.get("appointment"), zone),
             taken=taken,
         )
         found: list[dict[str, Any]] = self.add_extractor_name([
             {"entity": "time", "start": mention.first, "end": mention.last,
-             "value": mention.value(), "additional_info": {"ask": mention.ask}}
+             "value": mention.value(),
+             "additional_info": {"ask": mention.ask or patient.failed}}
             for mention in mentions
             if mention.start or mention.end
         ])  # fmt: skip
@@ -126,20 +147,35 @@ class DateExtractor(GraphComponent, EntityExtractorMixin):
 
 
 class _Patient:
-    """Duckling for one text; what it cannot answer is left out, and not asked a second time."""
+    """Duckling for one text; what it cannot answer is left out, and not asked a second time.
 
-    def __init__(self) -> None:
-        self._failed = False
+    Attributes:
+        failed: something may have been left out, so what was read should be confirmed.
+    """
+
+    def __init__(self, duckling: TimesParser) -> None:
+        self._duckling = duckling
+        self.failed = False
 
     def __call__(self, text: str, reference: datetime, zone: str) -> list[dict[str, Any]]:
-        if self._failed:
+        if self.failed:
             return []
         try:
-            return shared_duckling().parse(text, reference, zone)
+            return self._duckling.parse(text, reference, zone)
         except DucklingUnavailable as error:
-            self._failed = True
+            self.failed = True
             logger.warning("The rarer dates of a text were not read: %s.", error)
             return []
+
+
+def _check_zone(zone: Any) -> None:
+    """Raise a `ValueError` that says what to write, unless this is the name of a time zone."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, OSError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"timezone {zone!r} is not a time zone; write one such as America/New_York."
+        ) from error
 
 
 def _taken(entities: list[dict[str, Any]]) -> list[tuple[int, int]]:

@@ -12,6 +12,8 @@ from nlu.heads import Floats, fit_ngrams, fit_shares, fit_vectors, score_unseen,
 from nlu.ngrams import Text, Vocabulary, count_ngrams
 from nlu.scope import Scope, learn_scope
 
+STRANGEST = -99.0
+"""Scope of a text without anything to read; JSON knows no infinity."""
 NUMBERS, WORDS = "numbers.npz", "words.json"
 
 
@@ -69,7 +71,7 @@ class IntentModel:
         columns, weights = self.vocabulary.weigh(count_ngrams(text))
         letters = any(char.isalpha() for word in text[0] for char in word.text)
         if not len(columns) and (vector is None or not letters):  # emoji that nobody explained
-            return Ranking([], -np.inf, 0.0)
+            return Ranking([], STRANGEST, 0.0)
         scores = self.shares[0] * (weights @ self.ngram_weights[columns] + self.ngram_bias)
         if vector is not None and len(self.vector_weights):
             scores = scores + self.shares[1] * (vector @ self.vector_weights + self.vector_bias)

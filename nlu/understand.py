@@ -64,16 +64,17 @@ class Question:
         try:
             fields = json.loads(line)
             zone = fields.get("tz")
+            local = ZoneInfo(zone) if zone else UTC
             reference = fields.get("reference")
             context = fields.get("context") or {}
             received_at = datetime.fromisoformat(reference) if reference else None
             if received_at is not None and received_at.tzinfo is None:
-                received_at = received_at.replace(tzinfo=ZoneInfo(zone) if zone else UTC)
+                received_at = received_at.replace(tzinfo=local)
             if context.get("appointment"):
                 datetime.fromisoformat(context["appointment"])
             return cls(fields["text"] + "", received_at, zone, context.get("appointment"),
                        context.get("asked"))  # fmt: skip
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise WrongLine(
                 f"line {number}: {error!r}. Write one JSON object a line, like "
                 '{"text": "tmrw at 3", "reference": "2026-03-11T10:00:00", '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,9 @@ from connectors.assistant import RasaAssistant
 from connectors.further import parted
 from messaging.assistant import Answer, Option, TurnInput
 from messaging.menus import choose
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+"""When talks begin: a Monday, 10:00 in New York."""
 
 
 class InsideActions(EndpointConfig):

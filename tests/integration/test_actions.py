@@ -246,6 +246,18 @@ async def test_a_time_that_cannot_be_had_is_explained_and_others_offered(start, 
     assert talk.slots["requested_slot"] == "start"
 
 
+async def test_a_long_way_ahead_is_said_with_its_year():
+    talk = Conversation(KNOWN)
+    for start, said in [
+        ("2028-11-24", "Fri Nov 24 2028"),
+        ("2028-11-24T11:00:00", "Fri Nov 24 2028 at 11:00am"),
+    ]:
+        entities = of("service", "eye_exam"), of("location", "downtown"), at(start)
+        await talk.text("book_appointment", *entities).form("book_form")
+        assert talk.responses == ["utter_too_far"]
+        assert talk.last["said"] == said
+
+
 async def test_the_nearest_to_a_taken_time_are_offered(pool):
     await fill(pool, datetime(2026, 12, 1, 16, 0, tzinfo=UTC))
     talk = Conversation(KNOWN)
@@ -725,6 +737,19 @@ async def test_what_may_be_no_confirmation_is_asked_first(pool, say):
     await talk.text("confirm_appointment", text=say).form("confirm_form")
     assert talk.responses == ["utter_confirm_attendance"]
     assert [one.state for one in await talk.appointments(pool)] == ["booked"]
+
+
+@pytest.mark.parametrize("ask", [True, False])
+async def test_a_day_with_two_readings_is_confirmed_first(pool, ask):
+    talk = Conversation(ONE)
+    day = at("2026-11-24") | {"additional_info": {"ask": ask}}
+    text = "confirm next tuesday"
+    await talk.text("confirm_appointment", day, text=text).form("confirm_form")
+    asked = talk.responses == ["utter_confirm_attendance"]
+    assert asked is ask
+    assert [one.state for one in await talk.appointments(pool)] == [
+        "booked" if ask else "confirmed"
+    ]
 
 
 async def test_for_my_son_asks_for_his_name(pool):

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from rasa.core.agent import Agent
-from rich.console import Console
 
-import actions.database
-from cli.project import Project
-from cli.training import train
-from connectors.tracker_store import TurnTrackerStore
 from messaging.segments import segment_count
-from practice.sample import load_sample
-from tests.integration.inside import Talk
+from tests.integration.inside import NOW, Talk
 
-NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # Monday, 10:00 in New York
 NEW, ONE, KNOWN = "+12125550100", "+12125550101", "+12125550103"
 HOURS = "Mon-Fri 9:00am-6:00pm"
 LAST_RESORT = r"call \(212\) 555-0142"
-
-
-@pytest.fixture(scope="session")
-def loaded_model(tmp_path_factory: pytest.TempPathFactory) -> Agent:
-    log = tmp_path_factory.mktemp("training") / "train.log"
-    model = train(Project(Path(__file__).parents[2]), Console(quiet=True), log)
-    return Agent.load(str(model))
-
-
-@pytest.fixture
-async def agent(loaded_model: Agent, pool, database_url: str, monkeypatch) -> AsyncIterator[Agent]:
-    monkeypatch.setattr(actions.database, "_pool", pool)
-    monkeypatch.delenv("LINNET_CONFIRMATION_MINUTES", raising=False)
-    async with pool.connection() as connection:
-        await load_sample(connection, NOW)
-    store = TurnTrackerStore(loaded_model.domain, url=database_url)
-    loaded_model.processor.tracker_store = store
-    yield loaded_model
-    await store.close()
 
 
 def asked_once(reply: str, question: str) -> bool:

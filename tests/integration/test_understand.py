@@ -69,6 +69,9 @@ def test_wrong_input_says_what_to_do():
     assert len(broken.stdout.splitlines()) == 1
     assert "line 2" in broken.stderr
     assert "Write one JSON object a line" in broken.stderr.replace("\n", " ")
+    nowhere = _run("--jsonl", given='{"text": "hi", "tz": "Mars/Olympus"}')
+    assert nowhere.returncode == 1
+    assert "line 1" in nowhere.stderr
     nothing = _run()
     assert nothing.returncode == 2
     assert "give a text" in nothing.stderr

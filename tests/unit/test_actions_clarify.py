@@ -9,7 +9,7 @@ import yaml
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.clarify import ask_which, menu_before, misses, near_intents
+from actions.clarify import BEGUN_BY, ask_which, menu_before, misses, near_intents, only_choice
 from actions.turn import Turn
 from messaging.menus import render
 from messaging.segments import segment_count
@@ -30,9 +30,11 @@ def ranked(**confidences):
         (ranked(nlu_fallback=0.35, move=0.3, cancel=0.28), ("move", "cancel")),
         (ranked(book=0.25, move=0.22, cancel=0.2, hours=0.19), ("book", "move", "cancel")),
         (ranked(inform=0.3, move=0.25, cancel=0.21), ("move", "cancel")),  # inform has no name
-        (ranked(move=0.34, cancel=0.16), ()),  # one stands out alone
+        (ranked(move=0.34, cancel=0.16), ("move",)),  # one stands out alone
+        (ranked(move=0.24, cancel=0.1), ()),  # but little speaks for it
+        (ranked(move=0.3, inform=0.2), ()),  # something without a name is near
         (ranked(move=0.2, cancel=0.18), ()),  # most likely neither
-        (ranked(move=0.34, cancel=0.1), ()),
+        (ranked(nlu_fallback=0.35, move=0.34, cancel=0.1), ("move",)),
         (ranked(inform=0.3), ()),
         ([], ()),
     ],
@@ -79,6 +81,25 @@ def test_the_menu_counts_until_something_else_is_said():
     assert menu_before(tracker(*asked)) == []
     assert menu_before(tracker(*asked, user("help"), bot("utter_help"), user("deny"))) == []
     assert menu_before(tracker(*asked, user("help"), user("deny"))) == []
+
+
+def test_yes_to_a_menu_of_one_begins_it():
+    cancel, move, nothing = (
+        {"title": "", "payload": payload}
+        for payload in (
+            '/cancel_appointment{"time": []}',
+            "/reschedule_appointment",
+            "/nlu_fallback",
+        )
+    )
+    assert only_choice([cancel, nothing]) == "cancel_form"
+    assert only_choice([cancel, move, nothing]) is None
+
+
+def test_what_a_yes_begins_exists():
+    known = {*DOMAIN["actions"], *DOMAIN["forms"]}
+    assert set(BEGUN_BY.values()) <= known
+    assert {f"utter_meant_{intent}" for intent in BEGUN_BY} <= set(DOMAIN["responses"])
 
 
 def test_names_are_of_intents():

@@ -28,6 +28,7 @@ VALUES = {
     "service_name": SERVICE,
     "when_text": WHEN,
     "new_when": WHEN,
+    "said": "Wed Nov 25 10:00am-12:30pm or Thu Nov 26 10:00am-12:30pm",
     "place": PLACE,
     "whose": PLACE,
     "new_place": PLACE,

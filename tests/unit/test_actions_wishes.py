@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from actions.wishes import Wish, local_day, mentions, wished
+from actions.mentions import mentions
+from actions.wishes import Wish, local_day, wished
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # Monday, 10:00 in New York

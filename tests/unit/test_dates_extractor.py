@@ -14,18 +14,19 @@ with warnings.catch_warnings():
     from nlu import date_extractor
     from nlu.date_extractor import DateExtractor
 from nlu.duckling import DucklingUnavailable
+from nlu.duckling_http import HttpDuckling
 from tests.unit.date_tables import NOW, ZONE, native
 
 
 @pytest.fixture
 def extractor(monkeypatch: pytest.MonkeyPatch) -> DateExtractor:
-    monkeypatch.setattr(date_extractor, "shared_duckling", native)
+    monkeypatch.setattr(date_extractor, "shared_duckling", lambda _: native())
     return DateExtractor(ZONE)
 
 
-def _starts(
+def _times(
     extractor: DateExtractor, text: str, entities: list[dict[str, Any]] | None = None, **told: str
-) -> list[str | None]:
+) -> list[dict[str, Any]]:
     message = Message(
         {
             "text": text,
@@ -34,8 +35,11 @@ def _starts(
         }
     )
     extractor.process([message])
-    found = [entity for entity in message.get("entities") if entity["entity"] == "time"]
-    return [entity["value"]["start"] for entity in found]
+    return [entity for entity in message.get("entities") if entity["entity"] == "time"]
+
+
+def _starts(extractor: DateExtractor, text: str, *known: Any, **told: str) -> list[str | None]:
+    return [entity["value"]["start"] for entity in _times(extractor, text, *known, **told)]
 
 
 def test_metadata_tell_of_the_appointment_and_of_what_was_asked(extractor: DateExtractor) -> None:
@@ -65,5 +69,26 @@ def test_without_duckling_the_common_dates_are_still_read(
         def parse(self, *_: object) -> list[dict[str, Any]]:
             raise DucklingUnavailable("it took too long")
 
-    monkeypatch.setattr(date_extractor, "shared_duckling", Silent)
-    assert _starts(extractor, "friday at 3, or on thanksgiving") == ["2026-03-13T15:00:00"]
+    monkeypatch.setattr(date_extractor, "shared_duckling", lambda _: Silent())
+    (found,) = _times(extractor, "friday at 3, or on thanksgiving")
+    assert found["value"]["start"] == "2026-03-13T15:00:00"
+    assert found["additional_info"] == {"ask": True}  # there may be more in the text
+    (found,) = _times(extractor, "friday at 3")
+    assert found["additional_info"] == {"ask": False}
+
+
+def test_a_text_may_be_of_another_zone(extractor: DateExtractor) -> None:
+    assert _starts(extractor, "tomorrow at 3") == ["2026-03-12T15:00:00"]
+    assert _starts(extractor, "tomorrow at 3", timezone="Pacific/Auckland") == [
+        "2026-03-13T15:00:00"
+    ]
+    with pytest.raises(ValueError, match=r"timezone 'Mars' is not .* America/New_York"):
+        _starts(extractor, "tomorrow", timezone="Mars")
+
+
+def test_each_address_has_its_own_duckling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LINNET_DUCKLING_URL", raising=False)
+    one = date_extractor.shared_duckling("http://127.0.0.1:8000")
+    assert isinstance(one, HttpDuckling)
+    assert date_extractor.shared_duckling("http://127.0.0.1:8000") is one
+    assert date_extractor.shared_duckling(None) is not one

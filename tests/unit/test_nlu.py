@@ -190,9 +190,7 @@ def test_what_was_never_seen_is_a_fallback(data, tmp_path, text):
     assert parsed(text).get("intent")["name"] == "nlu_fallback"
 
 
-def test_a_text_about_something_else_is_out_of_scope_and_a_short_one_is_asked_again(
-    data, tmp_path
-):
+def test_a_text_about_something_else_is_out_of_scope_and_a_short_one_is_asked_again(data, tmp_path):
     parsed = Pipeline({"strange": 0.1, "threshold": 0.0}, data, tmp_path)
     message = parsed("the volcano on that island has been erupting since last century")
     assert message.get("intent")["name"] == "out_of_scope"
@@ -281,17 +279,20 @@ def test_an_annotation_that_the_catalogue_does_not_know_is_named(storage):
         CrfEntityExtractor.create(whole, storage, Resource("it"), CONTEXT).train(odd)
 
 
+def _date_extractor(storage, **config):
+    whole = {**DateExtractor.get_default_config(), **config}
+    return DateExtractor.create(whole, storage, Resource("it"), CONTEXT)
+
+
 def test_dates_count_from_the_receipt(storage):
-    component = DateExtractor.create(
-        {"timezone": "America/New_York"}, storage, Resource("it"), CONTEXT
-    )
+    component = _date_extractor(storage)
     text = "\0 tmrw after 3 or in 2 weeks"
     earlier = {"entity": "service", "start": 0, "end": 1, "value": "x"}
     message = _parsed(
         component, text, metadata={"received_at": "2026-03-12T02:00:00+00:00"}, entities=[earlier]
     )
     kept, first, second = message.get("entities")
-    shared_duckling().close()
+    shared_duckling(None).close()
     assert kept == earlier
     assert text[first["start"] : first["end"]] == "tmrw after 3"
     assert (first["value"]["start"], first["value"]["open"]) == ("2026-03-12T15:00:00", "after")
@@ -300,12 +301,10 @@ def test_dates_count_from_the_receipt(storage):
 
 
 def test_a_text_that_hangs_duckling_has_no_dates_and_is_answered(storage):
-    component = DateExtractor.create(
-        {"timezone": "America/New_York"}, storage, Resource("it"), CONTEXT
-    )
+    component = _date_extractor(storage)
     _parsed(component, "in 2 weeks")
     message = _parsed(component, "in 1 week from 2 weeks " + "2 days to 3 days from " * 12)
-    shared_duckling().close()
+    shared_duckling(None).close()
     assert isinstance(message.get("entities", []), list)
 
 
@@ -313,7 +312,14 @@ def test_a_wrong_zone_says_where_and_what(storage):
     with pytest.raises(
         InvalidConfigException, match=r"config.yml: timezone 'Mars' .* America/New_York"
     ):
-        DateExtractor.create({"timezone": "Mars"}, storage, Resource("it"), CONTEXT)
+        _date_extractor(storage, timezone="Mars")
+
+
+def test_a_wrong_address_of_duckling_says_where_and_what(storage):
+    with pytest.raises(
+        InvalidConfigException, match=r"config.yml: duckling_url: 'here' .* http://127.0.0.1:8000"
+    ):
+        _date_extractor(storage, duckling_url="here")
 
 
 @pytest.mark.parametrize(
