@@ -6,8 +6,9 @@ Readers: ours (`nlu.dates.read_dates` with Duckling in its child process), Duckl
 with latent matches, and Microsoft's recognizers, which the benchmark installs once into
 `.linnet/bench/dates-env`.
 
-Sets: the public cases and `sms_dev` from `--data` or `LINNET_DATA`, and our own
-`tests/test_dates/sms.jsonl` in two halves. Nobody tunes on the odd half: `--show` leaves it out.
+Sets: the public cases (halved by the parity of the SHA-256 of their id) and `sms_dev` from `--data`
+or `LINNET_DATA`, and our own `tests/test_dates/sms.jsonl` (halved by the parity of their number).
+Nobody tunes on the odd halves: `--show` leaves them out.
 
 A case is right when exactly what it wants comes out: the same number of readings, each of them
 equal to one that is wanted, at the grain that is wanted. In particular:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,7 +27,9 @@ NO_ZONE = "UTC"
 
 
 def load(data: Path | None) -> dict[str, list[Case]]:
-    """All cases by set: "public" and "sms_dev" (where `data` holds them), and our own halves.
+    """All cases by set: the public ones and our own in two halves each, and "sms_dev".
+
+    The public ones are halved by the parity of the SHA-256 of their id.
 
     Args:
         data: folder with the JSON lines, or with a folder `datetime` that has them.
@@ -43,7 +46,9 @@ def load(data: Path | None) -> dict[str, list[Case]]:
             raise Failure(
                 f"{folder} has none of the case files, such as {SMS}; name another --data."
             )
-        sets["public"] = [case for path in public if path in found for case in read(path)]
+        every = [case for path in public if path in found for case in read(path)]
+        sets["public_even"] = [case for case in every if not _is_odd_digest(case)]
+        sets["public_odd"] = [case for case in every if _is_odd_digest(case)]
         sets["sms_dev"] = read(folder / SMS) if folder / SMS in found else []
     own = read(OWN)
     sets["own_even"] = [case for case in own if not _is_odd(case)]
@@ -115,6 +120,10 @@ def _open(kind: str, grain: str, start: datetime | None, end: datetime | None) -
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _is_odd_digest(case: Case) -> bool:
+    return hashlib.sha256(case.id.encode()).digest()[-1] % 2 == 1
 
 
 def _is_odd(case: Case) -> bool:

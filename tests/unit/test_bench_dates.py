@@ -163,8 +163,13 @@ def test_a_folder_without_cases_is_named(tmp_path):
 
 def test_the_data_folder_may_be_the_one_above(tmp_path):
     (tmp_path / "datetime").mkdir()
-    (tmp_path / "datetime" / "chrono.jsonl").write_text(json.dumps(PUBLIC) + "\n")
-    assert set(cases.load(tmp_path)) == {"public", "own_even", "own_odd"}
+    lines = [json.dumps({**PUBLIC, "id": f"p-{number}"}) for number in range(40)]
+    (tmp_path / "datetime" / "chrono.jsonl").write_text("\n".join(lines))
+    sets = cases.load(tmp_path)
+    assert set(sets) == {"public_even", "public_odd", "own_even", "own_odd"}
+    halves = [{case.id for case in sets[name]} for name in ("public_even", "public_odd")]
+    assert halves[0] | halves[1] == {f"p-{number}" for number in range(40)}
+    assert not halves[0] & halves[1]
 
 
 def _own():
