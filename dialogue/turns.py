@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
@@ -67,14 +66,19 @@ class Context:
         yield f"last {', '.join(self.steps[:3])}"
 
 
-@lru_cache
+_KINDS: dict[str, type[Event] | None] = {}
+
+
 def _kind(event: type[Event]) -> type[Event] | None:
     """Which of the events that matter it is, also for those that only tests make.
 
     Asked once a type: asking isinstance of Rasa's abstract classes was half of the cost.
     """
-    kinds = (UserUttered, ActionExecuted, ActiveLoop, SlotSet)
-    return next((kind for kind in kinds if issubclass(event, kind)), None)
+    name = event.__qualname__
+    if name not in _KINDS:
+        kinds = (UserUttered, ActionExecuted, ActiveLoop, SlotSet)
+        _KINDS[name] = next((kind for kind in kinds if issubclass(event, kind)), None)
+    return _KINDS[name]
 
 
 class Reader:
