@@ -9,7 +9,8 @@ In config.yml:
       seed: 7
 
 The other words for a value are `synonym:` lists in the training data; the lookup tables
-`given_name` and `family_name` hold common names of people.
+`given_name` and `family_name` hold common names of people, `name_or_word` those that are usual
+words too.
 """
 
 # ruff: noqa: ARG003  (Rasa hands in more than each component needs)
@@ -17,6 +18,7 @@ The other words for a value are `synonym:` lists in the training data; the looku
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections import Counter
 from typing import Any
@@ -34,7 +36,8 @@ from rasa.shared.utils.io import raise_warning
 from nlu.catalogue import Catalogue, Phrase
 from nlu.crf import OUTSIDE, Tagger, features, train
 from nlu.fingerprint import code_digest
-from nlu.lexicon import Lexicon
+from nlu.lexicon import Lexicon, usual_words
+from nlu.spelling import english_counts
 from nlu.variants import Variants, is_person
 from nlu.words import Word, split_words
 
@@ -49,6 +52,8 @@ _Span = tuple[str, int, int, float]
 """An entity, its words (the last is not included), its probability."""
 
 MODEL, NAMES, WORDS = "entities.crf", "catalogue.json", "lexicon.json"
+
+_POSSESSIVE = re.compile(r"['\u2019]s$", re.IGNORECASE)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
@@ -118,7 +123,7 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
             tagger = Tagger(model) if model.exists() else None
         catalogue = Catalogue(config["similarity"], names)
         lists = {name: frozenset(listed) for name, listed in words["lists"].items()}
-        lexicon = Lexicon(frozenset(words["known"]), lists)
+        lexicon = Lexicon(frozenset(words["known"]), lists, frozenset(words["english"]))
         return cls(config, model_storage, resource, catalogue, lexicon, tagger)
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -135,7 +140,8 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
             for table in training_data.lookup_tables
             if isinstance(table["elements"], list)
         }
-        self._lexicon = Lexicon(frozenset(uses), tables)
+        english = usual_words(english_counts(), tables)
+        self._lexicon = Lexicon(frozenset(uses), tables, english)
         variants = Variants(tables, self._config["seed"])
         examples = []
         for words, labels in labelled:
@@ -147,6 +153,7 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
             (folder / NAMES).write_text(json.dumps(self._catalogue.names), encoding="utf-8")
             kept = {
                 "known": sorted(uses),
+                "english": sorted(english),
                 "lists": {name: sorted(words) for name, words in tables.items()},
             }
             (folder / WORDS).write_text(json.dumps(kept), encoding="utf-8")
@@ -216,7 +223,11 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
             one = self._read(text, words, phrases, span)
             if one and one.first >= free:
                 start, end = words[one.first].start, words[one.last - 1].end
-                found.append(_entity(one.entity, start, end, one.value, span[-1]))
+                value = one.value
+                if one.entity not in self._config["catalogue"]:  # "Zuri's mom" names Zuri
+                    value = _POSSESSIVE.sub("", value)
+                    end = start + len(value)
+                found.append(_entity(one.entity, start, end, value, span[-1]))
                 free = one.last
         return found
 

@@ -1,10 +1,12 @@
-"""Which words the training data uses, and which are common names."""
+"""Which words the training data uses, which are common names, and which are plain English."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+USUAL = 300_000
+"""How often a word stands in the books behind `english_counts` to be one that customers write."""
 SHORTEST_TYPO = 5
 """Shorter words are one letter from too many others to be called mistyped."""
 
@@ -14,6 +16,17 @@ def _shortened(word: str) -> set[str]:
     return {word[:index] + word[index + 1 :] for index in range(len(word))}
 
 
+def usual_words(counts: Mapping[str, int], lists: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """English words that are used often and are in none of the lists.
+
+    Args:
+        counts: how often each word occurs in English.
+        lists: lookup tables of names.
+    """
+    often = frozenset(word for word, count in counts.items() if count >= USUAL)
+    return often.difference(*lists.values())
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """Words, all in small letters.
@@ -21,10 +34,12 @@ class Lexicon:
     Attributes:
         known: words of the training data that are not part of a name.
         lists: lookup tables by name, such as `given_name`.
+        english: words that customers write and that are in no list.
     """
 
     known: frozenset[str] = frozenset()
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    english: frozenset[str] = frozenset()
     _near: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -34,7 +49,7 @@ class Lexicon:
         object.__setattr__(self, "_near", frozenset(near))
 
     def kind(self, word: str, unseen: Collection[str] = ()) -> str:
-        """A word is "known", a "typo" (one letter from a known word), "new", or a "sign".
+        """A word is "known", "english", "typo" (one letter from a known word), "new" or "sign".
 
         Args:
             word: in small letters.
@@ -45,6 +60,8 @@ class Lexicon:
             return "sign"
         if word in self.known and word not in unseen:
             return "known"
+        if word in self.english:
+            return "english"
         if len(word) < SHORTEST_TYPO - 1:
             return "new"
         shortened = _shortened(word)

@@ -17,6 +17,8 @@ from nlu.words import Word
 PERSON = "person"
 GIVEN, FAMILY = "given_name", "family_name"
 """Lookup tables in the training data from which the other names are taken."""
+NAME_OR_WORD = "name_or_word"
+"""The lookup table of given names that are usual words too: "hope", "will"."""
 
 Labelled = tuple[list[Word], list[str]]
 
@@ -24,6 +26,7 @@ _RENAMED = 2  # copies of an example with a name
 _MISTYPED = 2  # copies of an example with a catalogue value
 _LISTED = 0.7  # share of names that are in the tables; the rest are in no list
 _LISTED_SMALL = 0.95  # of names in small letters: else each new word would pass for one
+_WORDLIKE = 0.06  # share of given names that are usual words too
 _NAMES = ((GIVEN,), (GIVEN, FAMILY), (GIVEN, FAMILY, FAMILY))
 _NAME_SHARES = (0.45, 0.45, 0.1)
 _CASES: tuple[Callable[[str], str], ...] = (
@@ -89,6 +92,9 @@ class Variants:
     def _name(self, listed: float) -> list[str]:
         parts = self._random.choices(_NAMES, _NAME_SHARES)[0]
         names = [self._random.choice(self._tables[part]) for part in parts]
+        if NAME_OR_WORD in self._tables and self._random.random() < _WORDLIKE:
+            names[0] = self._random.choice(self._tables[NAME_OR_WORD])
+            return names
         if self._random.random() < listed:
             return names
         return [self._unheard(name) for name in names]

@@ -19,7 +19,7 @@ with warnings.catch_warnings():  # Rasa's own dependencies warn when they are im
 
 from nlu.catalogue import Catalogue
 from nlu.crf import features
-from nlu.lexicon import Lexicon
+from nlu.lexicon import USUAL, Lexicon, usual_words
 from nlu.variants import Variants
 from nlu.words import split_words
 
@@ -188,6 +188,14 @@ def test_without_lists_of_names_nobody_is_renamed():
 def test_lexicon_tells_new_words_from_typing_errors(word, kind):
     lexicon = Lexicon(frozenset({"reschedule", "only"}))
     assert lexicon.kind(word, unseen={"only"}) == kind
+
+
+def test_usual_english_words_are_no_news_unless_they_are_names():
+    lists = {"given_name": frozenset({"maria"})}
+    counts = {"parade": USUAL, "maria": USUAL, "zyme": USUAL - 1}
+    lexicon = Lexicon(lists=lists, english=usual_words(counts, lists))
+    kinds = {word: lexicon.kind(word) for word in ("parade", "maria", "zyme")}
+    assert kinds == {"parade": "english", "maria": "new", "zyme": "new"}
 
 
 def test_phrases_prefer_the_longest_that_is_well_written():
