@@ -12,6 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 
 
@@ -31,6 +32,8 @@ def main() -> int:
     if bool(options.text) == options.jsonl:
         parser.error("give a text, or --jsonl and texts on standard input")
     logging.disable(logging.WARNING)
+    # Rasa logs each text to standard output, where the answers go.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     warnings.simplefilter("ignore")
     status = Console(stderr=True)
     with status.status("Loading the model\u2026"):

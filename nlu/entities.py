@@ -35,6 +35,7 @@ from rasa.shared.utils.io import raise_warning
 
 from nlu.catalogue import Catalogue, Phrase
 from nlu.crf import OUTSIDE, Tagger, features, train
+from nlu.dates.spelling import DATE_WORDS
 from nlu.fingerprint import code_digest
 from nlu.lexicon import Lexicon, usual_words
 from nlu.spelling import english_counts
@@ -53,6 +54,7 @@ _Span = tuple[str, int, int, float]
 
 MODEL, NAMES, WORDS = "entities.crf", "catalogue.json", "lexicon.json"
 
+_CAPITAL = re.compile(r"[^\W\d_][^\W\d_A-Z]+(?:['\u2019-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['\u2019]s$", re.IGNORECASE)
 
 
@@ -224,8 +226,10 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
             if one and one.first >= free:
                 start, end = words[one.first].start, words[one.last - 1].end
                 value = one.value
-                if one.entity not in self._config["catalogue"]:  # "Zuri's mom" names Zuri
-                    value = _POSSESSIVE.sub("", value)
+                if one.entity not in self._config["catalogue"]:
+                    end = _surname(words, one.last)
+                    # "Zuri's mom" names Zuri
+                    value = _POSSESSIVE.sub("", text[start:end])
                     end = start + len(value)
                 found.append(_entity(one.entity, start, end, value, span[-1]))
                 free = one.last
@@ -280,6 +284,24 @@ def _spans(labels: list[tuple[str, float]]) -> list[_Span]:
             spans.append((name, index, index + 1, share))
         previous = label
     return spans
+
+
+def _surname(words: list[Word], last: int) -> int:
+    """Where a name ends whose last found word is the one before `last`.
+
+    A word with one capital right behind a name with one is the rest of it, whatever else it may
+    mean: "Pat Doe", "Una Day". A text in capitals tells nothing.
+    """
+    name, following = words[last - 1], words[last] if last < len(words) else None
+    if (
+        following
+        and following.start == name.end + 1
+        and _CAPITAL.fullmatch(name.text)
+        and _CAPITAL.fullmatch(following.text)
+        and following.text.casefold() not in DATE_WORDS
+    ):
+        return following.end
+    return name.end
 
 
 def _entity(entity: str, start: int, end: int, value: str, confidence: float) -> dict[str, Any]:

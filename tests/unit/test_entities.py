@@ -119,6 +119,8 @@ def test_short_answers_with_capitals_are_no_names(project, text):
         ("its Siobhan O'Neill", "Siobhan O'Neill"),
         ("cancel for minh tran pls", "minh tran"),
         ("my nmae is Svetlana", "Svetlana"),
+        ("this is Pat Doe", "Pat Doe"),
+        ("Maria Monday works", "Maria"),
     ],
 )
 def test_names_of_many_countries_are_found(project, text, name):
