@@ -37,7 +37,8 @@ from nlu.catalogue import Catalogue, Phrase
 from nlu.crf import OUTSIDE, Tagger, features, train
 from nlu.dates.spelling import DATE_WORDS
 from nlu.fingerprint import code_digest
-from nlu.lexicon import Lexicon, usual_words
+from nlu.lexicon import USUAL, Lexicon, usual_words
+from nlu.normal import common_abbreviations
 from nlu.spelling import english_counts
 from nlu.variants import Variants, is_person
 from nlu.words import Word, split_words
@@ -142,7 +143,8 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
             for table in training_data.lookup_tables
             if isinstance(table["elements"], list)
         }
-        english = usual_words(english_counts(), tables)
+        short_forms = dict.fromkeys(common_abbreviations(), USUAL)  # "pls" is as usual as "please"
+        english = usual_words(english_counts() | short_forms, tables)
         self._lexicon = Lexicon(frozenset(uses), tables, english)
         variants = Variants(tables, self._config["seed"])
         examples = []
