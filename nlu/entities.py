@@ -229,7 +229,7 @@ class CrfEntityExtractor(GraphComponent, EntityExtractorMixin):
                 start, end = words[one.first].start, words[one.last - 1].end
                 value = one.value
                 if one.entity not in self._config["catalogue"]:
-                    end = _surname(words, one.last)
+                    end = _name_end(words, one.first, one.last)
                     # "Zuri's mom" names Zuri
                     value = _POSSESSIVE.sub("", text[start:end])
                     end = start + len(value)
@@ -288,12 +288,15 @@ def _spans(labels: list[tuple[str, float]]) -> list[_Span]:
     return spans
 
 
-def _surname(words: list[Word], last: int) -> int:
-    """Where a name ends whose last found word is the one before `last`.
+def _name_end(words: list[Word], first: int, last: int) -> int:
+    """Where a name ends that was found from the word `first` to before the word `last`.
 
     A word with one capital right behind a name with one is the rest of it, whatever else it may
-    mean: "Pat Doe", "Una Day". A text in capitals tells nothing.
+    mean: "Pat Doe", "Una Day". A text in capitals tells nothing. A short form in small letters
+    ("pls") is no part of a name.
     """
+    while last - 1 > first and words[last - 1].text in common_abbreviations():
+        last -= 1
     name, following = words[last - 1], words[last] if last < len(words) else None
     if (
         following
