@@ -55,7 +55,6 @@ _Span = tuple[str, int, int, float]
 
 MODEL, NAMES, WORDS = "entities.crf", "catalogue.json", "lexicon.json"
 
-_CAPITAL = re.compile(r"[^\W\d_][^\W\d_A-Z]+(?:['\u2019-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['\u2019]s$", re.IGNORECASE)
 
 
@@ -301,8 +300,7 @@ def _name_end(words: list[Word], first: int, last: int) -> int:
     if (
         following
         and following.start == name.end + 1
-        and _CAPITAL.fullmatch(name.text)
-        and _CAPITAL.fullmatch(following.text)
+        and all(word.text[:1].isupper() and not word.text.isupper() for word in (name, following))
         and following.text.casefold() not in DATE_WORDS
     ):
         return following.end

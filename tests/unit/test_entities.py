@@ -121,6 +121,7 @@ def test_short_answers_with_capitals_are_no_names(project, text):
         ("my nmae is Svetlana", "Svetlana"),
         ("this is Pat Doe", "Pat Doe"),
         ("Maria Monday works", "Maria"),
+        ("maria again", "maria"),
     ],
 )
 def test_names_of_many_countries_are_found(project, text, name):
