@@ -34,7 +34,7 @@ def test_a_confirmation_that_is_not_answered_expires_once(practice: Practice) ->
     together(
         lambda: expire(
             book,
-            (f"eye exam lakeside {typed(start)} 11am, i am Una Day", f"^Book .*{said(start)}"),
+            (f"eye exam lakeside {typed(start)} 11am, i am Lena Ortiz", f"^Book .*{said(start)}"),
             "nothing was booked",
             ("yes", "expired and nothing was booked"),
         ),
