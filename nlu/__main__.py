@@ -67,7 +67,7 @@ def main() -> int:
 
     question = Question(" ".join(options.text), appointment=options.appointment,
                         asked=options.asked)  # fmt: skip
-    show(question.text, understander.understand(question), Console())
+    show(understander.understand(question), Console())
     return 0
 
 

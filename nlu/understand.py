@@ -87,12 +87,14 @@ class Understood:
     """Everything about one text.
 
     Attributes:
+        text: what was read, without the blanks and slashes before it; offsets count in it.
         parsed: as Rasa has it.
         words: the words in their normal form.
         nearest: training texts that mean most nearly the same: text, intent, cosine.
         milliseconds: wall time in each component.
     """
 
+    text: str
     parsed: dict[str, Any]
     words: list[Word]
     nearest: list[tuple[str, str, float]]
@@ -177,7 +179,7 @@ class Understander:
         parsed.setdefault("entities", [])
         words = self._normaliser.words(text) if self._normaliser else []
         nearest = self._classifier.nearest(words, NEAREST) if self._classifier and words else []
-        return Understood(parsed, words, nearest, self._clock.milliseconds)
+        return Understood(text, parsed, words, nearest, self._clock.milliseconds)
 
     def lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Understand one JSON object a line; empty lines are passed over.

@@ -16,20 +16,19 @@ BAR = 24
 INTENTS = 5
 
 
-def show(text: str, found: Understood, console: Console) -> None:
+def show(found: Understood, console: Console) -> None:
     """Print a picture of what was understood.
 
     Args:
-        text: as the customer wrote it.
         found: what the model made of it.
         console: where to.
     """
     console.print(
         Panel(
             Group(*(part for part in (
-                _words(text, found), _intents(found), _nearest(found), _entities(text, found),
-                _dates(text, found), _times(found)) if part)),
-            title=Text(text), title_align="left", padding=(1, 2),
+                _words(found), _intents(found), _nearest(found), _entities(found),
+                _dates(found), _times(found)) if part)),
+            title=Text(found.text), title_align="left", padding=(1, 2),
         )
     )  # fmt: skip
 
@@ -46,10 +45,10 @@ def _row(table: Table, *cells: str) -> None:
     table.add_row(*(Text(cell) for cell in cells))
 
 
-def _words(text: str, found: Understood) -> Text:
+def _words(found: Understood) -> Text:
     line = Text("words     ", style="dim")
     for word in found.words:
-        written = text[word.start : word.end]
+        written = found.text[word.start : word.end]
         changed = written.casefold() != word.text
         line.append(f"{written}\u2192" if changed else "", style="dim")
         line.append(f"{word.text} ", style="bold green" if changed else "none")
@@ -83,18 +82,18 @@ def _nearest(found: Understood) -> Table | None:
     return table
 
 
-def _entities(text: str, found: Understood) -> Table | None:
+def _entities(found: Understood) -> Table | None:
     others = [one for one in found.parsed["entities"] if one["entity"] != "time"]
     if not others:
         return None
     table = _table("entity", "words", "value")
     for one in others:
-        _row(table, one["entity"], text[one["start"] : one["end"]], str(one["value"]))
+        _row(table, one["entity"], found.text[one["start"] : one["end"]], str(one["value"]))
     _row(table, "", "", "")
     return table
 
 
-def _dates(text: str, found: Understood) -> Table | None:
+def _dates(found: Understood) -> Table | None:
     times = [one for one in found.parsed["entities"] if one["entity"] == "time"]
     if not times:
         return None
@@ -102,7 +101,7 @@ def _dates(text: str, found: Understood) -> Table | None:
     for one in times:
         value = one["value"]
         asks = one.get("additional_info", {}).get("ask", False)
-        _row(table, value["grain"], text[one["start"] : one["end"]], value["role"],
+        _row(table, value["grain"], found.text[one["start"] : one["end"]], value["role"],
              _when(value) + (" \u2014 to be confirmed" if asks else ""))  # fmt: skip
     _row(table, "", "", "", "")
     return table
