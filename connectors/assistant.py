@@ -16,6 +16,7 @@ from connectors.processor import TurnProcessor
 from connectors.tracker_store import OpenTurn, open_turn
 from messaging.assistant import Answer, Option, Prompt, Reply, TurnInput
 from messaging.errors import AssistantFailed
+from messaging.media import Attachment
 from messaging.menus import render
 
 CHANNEL = "sms"
@@ -127,7 +128,7 @@ def as_reply(said: Sequence[Mapping[str, Any]]) -> Reply | None:
             lines.append(message["text"].strip())
         if message.get("buttons"):
             options = [Option(item["title"], item["payload"]) for item in message["buttons"]]
-        media += [message[key] for key in ("image", "attachment") if message.get(key)]
+        media += [Attachment(message[key]) for key in ("image", "attachment") if message.get(key)]
         ours = (message.get("custom") or {}).get("linnet", {})
         if ours.get("prompt"):
             prompt = Prompt(**ours["prompt"])

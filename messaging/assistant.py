@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from messaging.media import Attachment
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -45,13 +47,13 @@ class Reply:
 
     Attributes:
         text: the body, options included as they will be read.
-        media: public URLs.
+        media: files that go with it.
         options: what digits mean until the next turn.
         prompt: the question that this reply asks, if it asks one with a time limit.
     """
 
     text: str
-    media: tuple[str, ...] = ()
+    media: tuple[Attachment, ...] = ()
     options: tuple[Option, ...] = ()
     prompt: Prompt | None = None
 

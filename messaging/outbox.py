@@ -10,6 +10,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from database.pool import Connection
+from messaging.lanes import Lane
+from messaging.media import Attachment
 from messaging.segments import fit, segment_count
 
 VALIDITY = {
@@ -17,6 +19,7 @@ VALIDITY = {
     "failure": timedelta(hours=1),
     "notice": timedelta(hours=12),
     "expiry": timedelta(hours=1),
+    "delay": timedelta(minutes=10),
 }
 """How long a text of each kind is worth sending; after that it fails as expired."""
 
@@ -29,7 +32,11 @@ class NewText:
         id: ours, and the vendor's reference where it has a field for one.
         turn_id: the turn that it answers, if it answers one.
         position: its place among the replies of the turn.
-        kind: ``reply``, ``failure``, ``notice`` or ``expiry``.
+        kind: ``reply``, ``failure``, ``notice``, ``expiry`` or ``delay``.
+        lane: its urgency.
+        part: its place among the ``parts`` of a text that was too long for one request.
+        media: files that go with it.
+        trace: W3C traceparent of what it answers, where traces are kept.
     """
 
     id: UUID
@@ -42,15 +49,20 @@ class NewText:
     created_at: datetime
     turn_id: UUID | None = None
     position: int = 0
-    media: tuple[str, ...] = ()
+    lane: Lane = Lane.REPLY
+    part: int = 1
+    parts: int = 1
+    media: tuple[Attachment, ...] = ()
+    trace: str | None = None
 
 
 INSERT = """
-INSERT INTO outbound_text (id, conversation_id, turn_id, position, kind, gateway, sender,
-    recipient, body, media, segments, created_at, next_attempt_at, expires_at, updated_at)
-VALUES (%(id)s, %(conversation_id)s, %(turn_id)s, %(position)s, %(kind)s, %(gateway)s,
-    %(sender)s, %(recipient)s, %(body)s, %(media)s, %(segments)s, %(created_at)s, now(),
-    now() + %(validity)s, %(created_at)s)
+INSERT INTO outbound_text (id, conversation_id, turn_id, position, kind, lane, part, parts, gateway,
+    sender, recipient, body, media, segments, trace, created_at, next_attempt_at, expires_at,
+    updated_at)
+VALUES (%(id)s, %(conversation_id)s, %(turn_id)s, %(position)s, %(kind)s, %(lane)s, %(part)s,
+    %(parts)s, %(gateway)s, %(sender)s, %(recipient)s, %(body)s, %(media)s, %(segments)s,
+    %(trace)s, %(created_at)s, now(), now() + %(validity)s, %(created_at)s)
 """
 
 
@@ -74,8 +86,12 @@ async def enqueue(connection: Connection, texts: Sequence[NewText]) -> None:
                 "sender": text.sender,
                 "recipient": text.recipient,
                 "body": text.body,
-                "media": Jsonb(list(text.media)),
-                "segments": segment_count(text.body),
+                "lane": int(text.lane),
+                "part": text.part,
+                "parts": text.parts,
+                "media": Jsonb([file.as_json() for file in text.media]),
+                "segments": 1 if text.media else segment_count(text.body),
+                "trace": text.trace,
                 "created_at": text.created_at,
                 "validity": VALIDITY[text.kind],
             },
@@ -99,7 +115,7 @@ CONVERSATION = """
 INSERT INTO conversation (id, gateway, number, phone, created_at)
 VALUES (%(id)s, %(gateway)s, %(number)s, %(phone)s, %(now)s)
 ON CONFLICT (number, phone) DO UPDATE SET gateway = EXCLUDED.gateway
-RETURNING id, opted_out_at IS NOT NULL AS opted_out
+RETURNING id, opted_out_at IS NOT NULL OR unreachable_code IS NOT NULL AS suppressed
 """
 
 
@@ -113,6 +129,7 @@ async def enqueue_notice(
     phone: str,
     body: str,
     now: datetime,
+    lane: Lane = Lane.REMINDER,
 ) -> bool:
     """Put a one-off text into the outbox, unless the phone opted out.
 
@@ -125,9 +142,10 @@ async def enqueue_notice(
         phone: the customer's, E.164.
         body: what to say.
         now: the time, UTC.
+        lane: its urgency.
 
     Returns:
-        False where the customer opted out; nothing is sent then.
+        False where the customer opted out, or the phone gets no texts; nothing is sent then.
     """
     async with connection.transaction():
         row = await (
@@ -143,7 +161,7 @@ async def enqueue_notice(
             )
         ).fetchone()
         assert row is not None  # noqa: S101  the statement always returns a row
-        if row["opted_out"]:
+        if row["suppressed"]:
             return False
         text = NewText(
             id=id,
@@ -153,6 +171,7 @@ async def enqueue_notice(
             recipient=phone,
             body=body,
             kind="notice",
+            lane=lane,
             created_at=now,
         )
         await enqueue(connection, [text])

@@ -7,14 +7,17 @@ own: the HTTP client is handed in, the clock is handed in, and what comes out is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 from messaging.errors import MalformedRequest
+from messaging.media import Attachment
+from messaging.retry import Schedule
 
 if TYPE_CHECKING:  # a third of the ingress's start, and receiving texts needs no client
     import httpx
@@ -124,6 +127,8 @@ class Receipt:
         status: in our words.
         vendor_status: as the vendor wrote it.
         code: the vendor's error code, if it gave one.
+        reference: our own id of the text, where the vendor gives it back; it names the text
+            even if the answer to its request, and the vendor's id with it, was lost.
         raw: all that came, for the record (without secrets).
     """
 
@@ -131,6 +136,7 @@ class Receipt:
     status: Status
     vendor_status: str
     code: str | None = None
+    reference: UUID | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -143,7 +149,8 @@ class Outbound:
         sender: the number of ours that it leaves from.
         recipient: the customer's number, E.164.
         body: the text.
-        media: URLs of media, public.
+        media: files that go with it.
+        valid_seconds: how long it is worth delivering, where the vendor can be told.
         first_attempt_at: when a request for this text first left, UTC; ``find`` looks from here.
         known_ids: vendor ids to the same recipient that are other texts of ours, so that
             ``find`` does not take one of them for this text.
@@ -153,7 +160,8 @@ class Outbound:
     sender: str
     recipient: str
     body: str
-    media: tuple[str, ...] = ()
+    media: tuple[Attachment, ...] = ()
+    valid_seconds: int | None = None
     first_attempt_at: datetime | None = None
     known_ids: frozenset[str] = frozenset()
 
@@ -165,6 +173,18 @@ class Accepted:
     vendor_id: str
 
 
+class Suppress(StrEnum):
+    """Why a phone is sent nothing more.
+
+    Attributes:
+        OPTED_OUT: the customer said STOP, to us or to the vendor; only START undoes it.
+        UNREACHABLE: it is no phone that gets texts; a text from it shows that it is one.
+    """
+
+    OPTED_OUT = "opted-out"
+    UNREACHABLE = "unreachable"
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The vendor did not take the text, and said so.
@@ -172,16 +192,18 @@ class Refused:
     Attributes:
         code: the vendor's error code, or ``http-<status>`` where it gave none.
         staff: what a person at the front desk should know.
-        retry: whether sending the same text again can help.
+        retry: when to send the same text again, where that can help.
         retry_after: seconds that the vendor asks us to wait.
-        suppress: whether this phone should get no more texts.
+        suppress: why this phone should get no more texts, if it should not.
+        unhealthy: it is the gateway that is in trouble, not this text or this phone.
     """
 
     code: str
     staff: str
-    retry: bool = False
+    retry: Schedule | None = None
     retry_after: float | None = None
-    suppress: bool = False
+    suppress: Suppress | None = None
+    unhealthy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +218,55 @@ Outcome = Accepted | Refused | Unknown
 
 @dataclass(frozen=True, slots=True)
 class VendorCode:
-    """One row of a gateway's table of error codes.
+    """One row of a gateway's table of error codes, those of receipts too.
 
     Attributes:
         staff: what a person at the front desk should know.
-        retry: whether sending again can help.
-        suppress: whether the phone should get no more texts.
+        retry: when to send again, where that can help.
+        suppress: why the phone should get no more texts, if it should not.
+        unhealthy: it is the gateway that is in trouble, not this text or this phone.
     """
 
     staff: str
-    retry: bool = False
-    suppress: bool = False
+    retry: Schedule | None = None
+    suppress: Suppress | None = None
+    unhealthy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A text as the vendor's own list has it, for reconciliation.
+
+    Attributes:
+        receipt: its vendor id and state.
+        sender: number of ours.
+        recipient: the customer's.
+        body: what it says.
+        created_at: when the vendor took it, UTC.
+    """
+
+    receipt: Receipt
+    sender: str
+    recipient: str
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """What files a vendor carries.
+
+    Attributes:
+        types: bytes of one file at most, by content type, exact or like ``image/*``.
+        total: bytes of all files of a text at most.
+        most: files in one text at most.
+        countries: calling codes that it can be sent to, like ``+1``.
+    """
+
+    types: Mapping[str, int]
+    total: int
+    most: int
+    countries: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,19 +275,27 @@ class Capabilities:
 
     Attributes:
         look_up: ``find`` can tell whether a text was accepted.
-        reports_status: the vendor posts receipts by itself; otherwise ``ask`` is called.
-        media: pictures can be sent.
+        reports_status: the vendor posts receipts by itself; otherwise ``ask`` is called often.
+        receipts_name_us: posted receipts carry our own id of the text.
+        lists: ``texts_between`` can list what the vendor has.
+        media: files that can be sent; None where there are none.
         longest_body: characters of one request at most.
         per_second: segments (or whole texts) that one number may send in a second.
         paced_by_segment: whether ``per_second`` counts segments rather than texts.
+        per_minute: segments that all numbers together may send in a minute (10DLC campaign).
+        per_day: segments that all numbers together may send in a Pacific day (10DLC brand).
     """
 
     look_up: bool
     reports_status: bool
-    media: bool
     longest_body: int
     per_second: float
+    receipts_name_us: bool = False
+    lists: bool = False
+    media: MediaLimits | None = None
     paced_by_segment: bool = True
+    per_minute: int | None = None
+    per_day: int | None = None
 
 
 class Gateway(Protocol):
@@ -244,6 +312,10 @@ class Gateway(Protocol):
     @property
     def numbers(self) -> Sequence[str]:
         """Our numbers at this vendor, E.164."""
+
+    @property
+    def codes(self) -> Mapping[str, VendorCode]:
+        """What its error codes mean for us, at sending and in receipts."""
 
     def verify(self, request: WebhookRequest) -> None:
         """Check that the vendor sent this request.
@@ -273,8 +345,23 @@ class Gateway(Protocol):
         """
 
     async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
-        """The state of an accepted text. Only called where ``reports_status`` is not set.
+        """The state of an accepted text.
 
         Returns:
             None where the vendor does not know yet or could not be asked.
+        """
+
+    def texts_between(
+        self, since: datetime, until: datetime, http: httpx.AsyncClient
+    ) -> AsyncIterator[Listed]:
+        """Every text that left our numbers in a time. Only called where ``lists`` is set.
+
+        Raises:
+            LookUpFailed: the vendor could not be asked.
+        """
+
+    def media_credentials(self, url: str) -> tuple[str, str] | None:
+        """Name and password for a file that came with a text, where it is the vendor's own.
+
+        Never for another host's address: that would hand the password to a stranger.
         """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from connectors.gateways.base import Refused, Unknown
+from connectors.gateways.base import Refused, Unknown, VendorCode
+from messaging.retry import SOON
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +43,8 @@ async def exchange(
     try:
         return await http.request(method, url, **parts)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-        return Refused("connection", f"{vendor} cannot be reached at the moment.", retry=True)
+        reason = f"{vendor} cannot be reached at the moment."
+        return Refused("connection", reason, retry=SOON, unhealthy=True)
     except httpx.RequestError as error:
         return Unknown(f"{vendor} gave no answer: {type(error).__name__}")
 
@@ -60,3 +62,21 @@ def retry_after(response: httpx.Response) -> float | None:
     """Seconds that the vendor asks us to wait, where it names them as a number (RFC 9110)."""
     written = response.headers.get("retry-after", "").strip()
     return float(written) if written.isascii() and written.isdigit() else None
+
+
+def refused(code: str, known: VendorCode, *, retry_after: float | None = None) -> Refused:
+    """A refusal as the gateway's table of codes has it.
+
+    Args:
+        code: the vendor's.
+        known: its row of the table.
+        retry_after: seconds that the vendor asks us to wait, where it does.
+    """
+    return Refused(
+        code,
+        known.staff,
+        retry=known.retry,
+        retry_after=retry_after,
+        suppress=known.suppress,
+        unhealthy=known.unhealthy,
+    )

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.gateways.base import (
     Accepted,
     Capabilities,
     Inbound,
+    Listed,
     Outbound,
     Outcome,
     Receipt,
@@ -35,9 +37,11 @@ from connectors.gateways.exchange import (
     UNAUTHORIZED,
     exchange,
     json_object,
+    refused,
     retry_after,
 )
 from messaging.errors import Forbidden, LookUpFailed, MalformedRequest, WrongMethod
+from messaging.retry import SOON
 
 if TYPE_CHECKING:
     import httpx
@@ -77,10 +81,12 @@ here, ``DLR:Unknown`` among it, changes nothing and is kept as it was written.""
 
 CODES: Mapping[str, VendorCode] = {
     "http-400": VendorCode("The phone number cannot be texted, or our number is not set up."),
-    "http-401": VendorCode("Tell your engineer: IntelePeer does not accept our token."),
+    "http-401": VendorCode(
+        "Tell your engineer: IntelePeer does not accept our token.", unhealthy=True
+    ),
     "http-403": VendorCode("Texts to this country are not switched on at IntelePeer."),
     "http-404": VendorCode("IntelePeer does not know this number."),
-    "http-429": VendorCode("IntelePeer takes no more texts at the moment.", retry=True),
+    "http-429": VendorCode("IntelePeer takes no more texts at the moment.", retry=SOON),
 }
 """IntelePeer publishes no codes for its refusals, so they are those of HTTP."""
 
@@ -140,7 +146,6 @@ class IntelepeerGateway:
         self.capabilities = Capabilities(
             look_up=False,
             reports_status=False,
-            media=False,
             longest_body=1600,
             per_second=settings.per_second,
             paced_by_segment=False,
@@ -203,8 +208,8 @@ class IntelepeerGateway:
         said = json_object(response)
         if response.is_success and isinstance(said.get("refid"), str):
             return Accepted(said["refid"])
-        refused = BAD_REQUEST <= response.status_code < SERVER_ERROR
-        if not refused or response.status_code == REQUEST_TIMEOUT:
+        said_no = BAD_REQUEST <= response.status_code < SERVER_ERROR
+        if not said_no or response.status_code == REQUEST_TIMEOUT:
             return Unknown(f"IntelePeer answered {response.status_code}")
         return _refusal(response)
 
@@ -215,6 +220,21 @@ class IntelepeerGateway:
             LookUpFailed: always.
         """
         raise LookUpFailed("IntelePeer has no search by our id")
+
+    async def texts_between(
+        self, since: datetime, until: datetime, http: httpx.AsyncClient
+    ) -> AsyncIterator[Listed]:
+        """Never called: IntelePeer lists nothing.
+
+        Raises:
+            LookUpFailed: always.
+        """
+        raise LookUpFailed("IntelePeer has no list of texts")
+        yield  # what makes it an iterator
+
+    def media_credentials(self, url: str) -> tuple[str, str] | None:
+        """None: pictures do not come in over IntelePeer."""
+        return None
 
     async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
         """What the message's record (MDR) says."""
@@ -275,7 +295,7 @@ class IntelepeerGateway:
                 json={"username": self._settings.username, "password": self._settings.password},
             )
             if isinstance(response, Unknown):  # only the token is unknown: the text has not left
-                return Refused("login", "IntelePeer gave us no token.", retry=True)
+                return Refused("login", "IntelePeer gave us no token.", retry=SOON, unhealthy=True)
             if isinstance(response, Refused):
                 return response
             token = json_object(response).get("token")
@@ -288,7 +308,8 @@ class IntelepeerGateway:
                 "Tell your engineer: IntelePeer does not accept our user name and password."
                 if lasting
                 else "IntelePeer gave us no token.",
-                retry=not lasting,
+                retry=None if lasting else SOON,
+                unhealthy=True,
             )
 
 
@@ -316,4 +337,4 @@ def _refusal(response: httpx.Response) -> Refused:
         reason = said.get("detail") or said.get("error") or f"status {response.status_code}"
         return Refused(code, f"IntelePeer refused the text: {reason}. Tell your engineer.")
     wait = retry_after(response)
-    return Refused(code, known.staff, retry=known.retry, retry_after=wait, suppress=known.suppress)
+    return refused(code, known, retry_after=wait)
