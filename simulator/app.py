@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from simulator.carrier import Carrier, Text
+from simulator.carrier import Carrier
 from simulator.control import Control
 from simulator.delivery import Delivery, uniform_delay
 from simulator.faults import Faults
@@ -24,6 +24,7 @@ from simulator.phones import Phones
 from simulator.posting import Poster
 from simulator.settings import Settings
 from simulator.statistics import Counts
+from simulator.text import Text
 from simulator.twilio import TwilioApi
 from simulator.twilio_errors import error_response
 from simulator.twilio_resource import API as TWILIO_API

@@ -9,19 +9,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
 
-from messaging.segments import segment_count
-
-
-class Status(StrEnum):
-    """How far a text has come, in the words that a phone shows."""
-
-    QUEUED = "queued"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    UNDELIVERABLE = "undeliverable"
+from simulator.text import Status, Text
 
 
 class NoSuchNumber(LookupError):
@@ -30,79 +19,6 @@ class NoSuchNumber(LookupError):
 
 class IdTaken(ValueError):
     """The id belongs to another text."""
-
-
-@dataclass(slots=True, eq=False)
-class Text:
-    """A text on its way.
-
-    Attributes:
-        id: the vendor's.
-        gateway: whose.
-        from_phone: a customer sent it; otherwise the assistant did.
-        sender: E.164.
-        recipient: E.164.
-        body: what is written.
-        media: URLs.
-        created_at: when the carrier accepted it.
-        changed_at: when its status last changed.
-        sent_at: when it left for the handset.
-        status: how far it is.
-        shown: it is on the phone.
-        error_code: the vendor's, where it failed.
-        callback: where its receipts are posted.
-        service: the messaging service that it was sent through.
-        reference: the assistant's own id, where the vendor takes one.
-        wants_receipt: the assistant asked to know when it arrives.
-        status_seen_late: seconds by which the vendor's record lags; None for ever.
-    """
-
-    id: str
-    gateway: str
-    from_phone: bool
-    sender: str
-    recipient: str
-    body: str
-    media: tuple[str, ...]
-    created_at: datetime
-    changed_at: datetime
-    sent_at: datetime | None = None
-    status: Status = Status.QUEUED
-    shown: bool = False
-    error_code: int | None = None
-    callback: str | None = None
-    service: str | None = None
-    reference: str | None = None
-    wants_receipt: bool = False
-    status_seen_late: float | None = 0.0
-
-    @property
-    def phone(self) -> str:
-        """The customer's number."""
-        return self.sender if self.from_phone else self.recipient
-
-    @property
-    def number(self) -> str:
-        """The assistant's number."""
-        return self.recipient if self.from_phone else self.sender
-
-    @property
-    def segments(self) -> int:
-        """What it costs on the network; a text with media is one message."""
-        return 1 if self.media else segment_count(self.body)
-
-    def as_shown(self) -> dict[str, Any]:
-        """As the phone shows it."""
-        return {
-            "id": self.id,
-            "direction": "sent" if self.from_phone else "received",
-            "from": self.sender,
-            "to": self.recipient,
-            "body": self.body,
-            "media": list(self.media),
-            "status": self.status.value,
-            "at": (self.sent_at or self.created_at).isoformat(timespec="milliseconds"),
-        }
 
 
 @dataclass(slots=True)

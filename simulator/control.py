@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.carrier import Carrier
-from simulator.faults import MEANING, BadFault, Faults, read_fault
+from simulator.faults import MEANING, BadFault, Fault, Faults, read_fault, read_phone
 from simulator.settings import Settings
 from simulator.statistics import Counts
 
@@ -71,30 +72,48 @@ class Control:
         gateways = {gateway: counts.as_json() for gateway, counts in self._counts.items()}
         return JSONResponse({"phones": len(self._carrier.phones()), "gateways": gateways})
 
-    async def show(self, _request: Request) -> Response:
-        """The faults that are on, and the kinds that there are."""
-        return self._answer()
+    async def show(self, request: Request) -> Response:
+        """The faults that are on, for one phone or all of them, and the kinds that there are."""
+        try:
+            phone = _phone(request)
+        except BadFault as problem:
+            return _error(str(problem))
+        faults = self._faults.active() if phone is None else self._faults.of(phone)
+        kinds = {kind.value: meaning for kind, meaning in MEANING.items()}
+        return JSONResponse({"faults": _as_json(faults), "kinds": kinds})
 
     async def put(self, request: Request) -> Response:
-        """Turn a fault on."""
+        """Turn a fault on; answers what is on for its phone, or for everybody's."""
         try:
-            self._faults.put(read_fault(json.loads(await request.body())))
+            fault = read_fault(json.loads(await request.body()))
         except BadFault as problem:
-            return JSONResponse({"error": str(problem)}, status_code=400)
+            return _error(str(problem))
         except (ValueError, RecursionError):
-            return JSONResponse({"error": "the body is not JSON"}, status_code=400)
-        return self._answer()
+            return _error("the body is not JSON")
+        self._faults.put(fault)
+        return JSONResponse({"faults": _as_json(self._faults.of(fault.phone))})
 
-    async def clear(self, _request: Request) -> Response:
-        """Turn all faults off."""
-        self._faults.clear()
-        self._on_clear()
-        return self._answer()
+    async def clear(self, request: Request) -> Response:
+        """Turn off all faults, or those of one phone alone; answers the same as `put`."""
+        try:
+            phone = _phone(request)
+        except BadFault as problem:
+            return _error(str(problem))
+        self._faults.clear(phone)
+        if phone is None:
+            self._on_clear()
+        return JSONResponse({"faults": _as_json(self._faults.of(phone))})
 
-    def _answer(self) -> Response:
-        return JSONResponse(
-            {
-                "faults": [fault.as_json() for fault in self._faults.active],
-                "kinds": {kind.value: meaning for kind, meaning in MEANING.items()},
-            }
-        )
+
+def _phone(request: Request) -> str | None:
+    given = request.query_params.get("phone")
+    # A plus that was not escaped in a query string has become a space.
+    return read_phone(None if given is None else given.replace(" ", "+"))
+
+
+def _as_json(faults: list[Fault]) -> list[dict[str, Any]]:
+    return [fault.as_json() for fault in faults]
+
+
+def _error(message: str) -> Response:
+    return JSONResponse({"error": message}, status_code=400)

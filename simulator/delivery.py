@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from simulator.carrier import Carrier, Status, Text
-from simulator.faults import Faults, Kind
+from simulator.carrier import Carrier
+from simulator.faults import Fault, Faults, Kind
 from simulator.lanes import Lanes
 from simulator.posting import Answer, Poster, Webhook
 from simulator.statistics import Counts
+from simulator.text import Status, Text
 
 
 class Reporter(Protocol):
@@ -28,8 +29,13 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How the receipts of one text come."""
+    """What becomes of one text, and how its receipts come.
 
+    ``failed`` and ``undelivered`` are the vendor's codes for what goes wrong, if anything does.
+    """
+
+    failed: int | None = None
+    undelivered: int | None = None
     late: float = 0.0
     doubled: bool = False
     reversed: bool = False
@@ -88,15 +94,17 @@ class Delivery:
         )
 
     def _plan(self, text: Text) -> _Plan:
-        def strikes(kind: Kind) -> bool:
-            return self._faults.strikes(kind, text.gateway, text.phone, text.id) is not None
+        def fault(kind: Kind) -> Fault | None:
+            return self._faults.strikes(kind, text.gateway, text.phone, text.id)
 
-        late = self._faults.strikes(Kind.RECEIPTS_LATE, text.gateway, text.phone, text.id)
+        late, failed, lost = map(fault, (Kind.RECEIPTS_LATE, Kind.FAILED, Kind.UNDELIVERED))
         plan = _Plan(
+            failed=failed.code if failed else None,
+            undelivered=lost.code if lost else self._undelivered.get(text.recipient),
             late=late.seconds if late else 0.0,
-            doubled=strikes(Kind.RECEIPTS_DOUBLED),
-            reversed=strikes(Kind.RECEIPTS_REVERSED),
-            missing=strikes(Kind.RECEIPTS_MISSING),
+            doubled=fault(Kind.RECEIPTS_DOUBLED) is not None,
+            reversed=fault(Kind.RECEIPTS_REVERSED) is not None,
+            missing=fault(Kind.RECEIPTS_MISSING) is not None,
         )
         text.status_seen_late = None if plan.missing else plan.late
         return plan
@@ -104,7 +112,11 @@ class Delivery:
     async def _send(self, text: Text, plan: _Plan, at: float) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(at - loop.time())
-        arrives = text.recipient not in self._undelivered
+        if plan.failed is not None:
+            self._carrier.advance(text, Status.FAILED, error_code=plan.failed)
+            self._report(text, Status.FAILED, plan)
+            return
+        arrives = plan.undelivered is None
         self._carrier.advance(text, Status.SENT, show=arrives)
         if arrives:
             self._counts(text.gateway).texts_shown += 1
@@ -114,9 +126,8 @@ class Delivery:
 
     async def _arrive(self, text: Text, plan: _Plan) -> None:
         await asyncio.sleep(self._delay())
-        code = self._undelivered.get(text.recipient)
-        last = Status.DELIVERED if code is None else Status.UNDELIVERABLE
-        self._carrier.advance(text, last, error_code=code)
+        last = Status.DELIVERED if plan.undelivered is None else Status.UNDELIVERABLE
+        self._carrier.advance(text, last, error_code=plan.undelivered)
         self._report(text, last, plan)
         if plan.reversed:
             self._report(text, Status.SENT, plan)

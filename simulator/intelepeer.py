@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.carrier import Carrier, Status, Text
+from simulator.carrier import Carrier
 from simulator.delivery import Delivery
 from simulator.faults import Faults, Kind
 from simulator.magic import REFUSED
@@ -21,6 +21,7 @@ from simulator.pace import Pace
 from simulator.sending import Answers, Trouble
 from simulator.settings import IntelePeerSettings
 from simulator.statistics import Counts
+from simulator.text import Status, Text
 
 API: Final = "/_rest/v4"
 _TOKEN_SECONDS: Final = 24 * 3600.0
@@ -118,6 +119,7 @@ class IntelePeerApi:
             Answers(
                 too_many=lambda headers: _error(429, "Too Many Requests", headers),
                 error=lambda: _error(500, "Internal Server Error"),
+                refused=lambda code: _error(*_REFUSALS.get(code, (400, "message refused"))),
             ),
         )
 
@@ -144,8 +146,10 @@ class IntelePeerApi:
 
     async def send(self, request: Request) -> Response:
         """Send a text."""
-        body = await request.body()
-        response = self._turned_away(request, Kind.TOKEN_EXPIRED) or await self._send(request, body)
+        order = _json_object(await request.body())
+        recipient = str((order or {}).get("to") or "")
+        self._expire(request, recipient)
+        response = self._turned_away(request) or await self._send(request, order, recipient)
         if response.status_code >= 400:  # noqa: PLR2004 - any error
             self._counts.refused += 1
         return response
@@ -156,14 +160,15 @@ class IntelePeerApi:
         response = self._turned_away(request)
         if response is not None:
             return response
-        if self._faults.strikes(Kind.LOOK_UP_ERROR, "intelepeer"):
-            return _error(500, "Internal Server Error")
-        asked: Mapping[str, Any] | None = request.query_params
+        asked: Mapping[str, Any] = request.query_params
         if body:
-            asked = _json_object(body)
-        if not asked or not asked.get("refid"):
+            asked = _json_object(body) or {}
+        text = self._carrier.text("intelepeer", str(asked.get("refid")))
+        phone = None if text is None else text.phone
+        if self._faults.strikes(Kind.LOOK_UP_ERROR, "intelepeer", phone):
+            return _error(500, "Internal Server Error")
+        if not asked.get("refid"):
             return _error(400, "refid is missing")
-        text = self._carrier.text("intelepeer", str(asked["refid"]))
         if text is None or text.from_phone:
             return _error(404, "message not found")
         name, number = self._state(text)
@@ -171,11 +176,11 @@ class IntelePeerApi:
             {"code": 200, "refid": text.id, "guid": text.reference, "RCC_en": name, "RCC": number}
         )
 
-    async def _send(self, request: Request, body: bytes) -> Response:
-        order = _json_object(body)
+    async def _send(
+        self, request: Request, order: dict[str, Any] | None, recipient: str
+    ) -> Response:
         if order is None:
             return _error(400, "the body is not a JSON object")
-        recipient = str(order.get("to") or "")
         attempt_at = (order.get("from"), recipient, str(order.get("text")))
         response = await self._trouble.before(request, recipient, attempt_at)
         if response is not None:
@@ -211,15 +216,15 @@ class IntelePeerApi:
             return _error(400, "bad number format")
         return None
 
-    def _turned_away(self, request: Request, expiry: Kind | None = None) -> Response | None:
-        header = request.headers.get("authorization", "")
-        # Some pages of the documents say "Bearer TOKEN", others the bare token.
-        token = header[7:].strip() if header[:7].lower() == "bearer " else header
-        trouble = self._tokens.trouble(token, _now())
-        if trouble is None and expiry and self._faults.strikes(expiry, "intelepeer"):
-            self._tokens.expire(token)
-            trouble = "token has expired"
+    def _turned_away(self, request: Request) -> Response | None:
+        trouble = self._tokens.trouble(_token(request), _now())
         return None if trouble is None else _error(401, trouble)
+
+    def _expire(self, request: Request, recipient: str) -> None:
+        token = _token(request)
+        good = self._tokens.trouble(token, _now()) is None
+        if good and self._faults.strikes(Kind.TOKEN_EXPIRED, "intelepeer", recipient):
+            self._tokens.expire(token)
 
     def _state(self, text: Text) -> tuple[str, int]:
         if text.status is Status.QUEUED or text.status_seen_late is None:
@@ -227,6 +232,8 @@ class IntelePeerApi:
         age = (self._carrier.now() - text.changed_at).total_seconds()
         if age < text.status_seen_late:
             return _QUEUED
+        if text.status is Status.FAILED:
+            return _FAILED
         if text.status is Status.UNDELIVERABLE:
             return _UNDELIVERABLE if text.wants_receipt else _FAILED
         # The network's word on the handset is only there when it was asked for.
@@ -261,6 +268,12 @@ def _media_links(media: object) -> tuple[str, ...] | None:
             return None
         links.append(str(part.get("link") or "attachment"))
     return tuple(links)
+
+
+def _token(request: Request) -> str:
+    header = request.headers.get("authorization", "")
+    # Some pages of the documents say "Bearer TOKEN", others the bare token.
+    return header[7:].strip() if header[:7].lower() == "bearer " else header
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from simulator.carrier import Status, Text
 from simulator.posting import Answer, Webhook
 from simulator.settings import IntelePeerSettings
+from simulator.text import Status, Text
 
 _MAX_ATTEMPTS: Final = 5
 _OK: Final = 200

@@ -21,10 +21,12 @@ class Answers:
     Attributes:
         too_many: 429 with these headers.
         error: 500.
+        refused: the answer that means this code of Twilio's.
     """
 
     too_many: Callable[[Mapping[str, str]], Response]
     error: Callable[[], Response]
+    refused: Callable[[int], Response]
 
 
 class Trouble:
@@ -59,6 +61,9 @@ class Trouble:
             return self._answers.error()
         if self._faults.strikes(Kind.RESET, self._gateway, recipient, attempt_at):
             return await reset(request)
+        refusal = self._faults.strikes(Kind.REFUSE, self._gateway, recipient, attempt_at)
+        if refusal and refusal.code is not None:
+            return self._answers.refused(refusal.code)
         return None
 
     async def after(self, request: Request, recipient: str, attempt_at: object) -> Response | None:

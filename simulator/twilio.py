@@ -82,6 +82,7 @@ class TwilioApi:
             Answers(
                 too_many=lambda headers: error_response(20429, dict(headers)),
                 error=lambda: error_response(20500),
+                refused=error_response,
             ),
         )
 
@@ -105,21 +106,22 @@ class TwilioApi:
 
     async def fetch(self, request: Request) -> Response:
         """One message."""
-        response = self._turned_away(request) or self._look_up_trouble()
+        text = self._carrier.text("twilio", request.path_params["sid"])
+        phone = None if text is None else text.phone
+        response = self._turned_away(request) or self._look_up_trouble(phone)
         if response is not None:
             return response
-        text = self._carrier.text("twilio", request.path_params["sid"])
         if text is None:
             return error_response(20404)
         return JSONResponse(message_resource(text, self._settings.account_sid))
 
     async def list_messages(self, request: Request) -> Response:
         """A page of messages."""
-        response = self._turned_away(request) or self._look_up_trouble()
-        if response is not None:
-            return response
         query = parse_qsl(request.url.query, keep_blank_values=True)
         phone = _customer(self._carrier, dict(query))
+        response = self._turned_away(request) or self._look_up_trouble(phone)
+        if response is not None:
+            return response
         texts = self._carrier.texts("twilio", phone)
         try:
             return JSONResponse(list_page(texts, query, self._settings.account_sid))
@@ -232,8 +234,8 @@ class TwilioApi:
             return error_response(20404)
         return None
 
-    def _look_up_trouble(self) -> JSONResponse | None:
-        if self._faults.strikes(Kind.LOOK_UP_ERROR, "twilio"):
+    def _look_up_trouble(self, phone: str | None) -> JSONResponse | None:
+        if self._faults.strikes(Kind.LOOK_UP_ERROR, "twilio", phone):
             return error_response(20500)
         return None
 

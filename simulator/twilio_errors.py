@@ -45,8 +45,8 @@ class Refused(Exception):
 
 
 def error_response(code: int, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer for an error code."""
-    status, message = ERRORS[code]
+    """The answer for an error code, also for one that only a fault asks for."""
+    status, message = ERRORS.get(code, (400, "The message was refused"))
     return JSONResponse(
         {
             "code": code,

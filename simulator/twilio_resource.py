@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from simulator.carrier import Status, Text
+from simulator.text import Status, Text
 from simulator.twilio_errors import Refused
 
 API: Final = "/2010-04-01"
@@ -21,8 +21,10 @@ _WORDS: Final = {
     Status.SENT: "sent",
     Status.DELIVERED: "delivered",
     Status.UNDELIVERABLE: "undelivered",
+    Status.FAILED: "failed",
 }
 _ERROR_MESSAGES: Final = {
+    30001: "The queue overflowed",
     30003: "The handset cannot be reached",
     30004: "The message was blocked",
     30005: "The handset is unknown",

@@ -12,9 +12,10 @@ from functools import lru_cache
 from urllib.parse import quote_plus
 from xml.etree import ElementTree as ET
 
-from simulator.carrier import Carrier, Status, Text
+from simulator.carrier import Carrier
 from simulator.posting import Answer, Webhook
 from simulator.settings import TwilioSettings
+from simulator.text import Status, Text
 from simulator.twilio_opt_out import Wish, wish
 from simulator.twilio_resource import error_message, status_word
 from simulator.twilio_retry import retry_rule
@@ -114,7 +115,7 @@ class TwilioLine:
             fields.append(("MessagingServiceSid", text.service))
         if status in {Status.DELIVERED, Status.UNDELIVERABLE}:
             fields.append(("RawDlrDoneDate", self._carrier.now().strftime("%y%m%d%H%M")))
-        if status is Status.UNDELIVERABLE:
+        if status in {Status.UNDELIVERABLE, Status.FAILED}:
             fields.append(("ErrorCode", str(text.error_code)))
             fields.append(("ErrorMessage", error_message(text.error_code) or ""))
         return self._signed(text.callback, fields)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from simulator.carrier import Text
+from simulator.text import Text
 
 
 class Watch:

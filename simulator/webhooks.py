@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from simulator.carrier import Carrier, Status, Text
+from simulator.carrier import Carrier
 from simulator.delivery import Reporter
 from simulator.faults import Faults, Kind
 from simulator.lanes import Lanes
 from simulator.numbers import masked
 from simulator.posting import Answer, Poster, Webhook
 from simulator.statistics import Counts
+from simulator.text import Status, Text
 
 _log = logging.getLogger(__name__)
 

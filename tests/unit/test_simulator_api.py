@@ -274,7 +274,7 @@ def _seconds_between(first, last):
 @pytest.mark.parametrize("gateway", ["twilio", "intelepeer"])
 def test_faults_of_a_send(simulator, gateway, kind, seen, accepted):
     fault = {"gateway": gateway, "kind": kind, "seconds": 0.2, "count": 1}
-    assert simulator.put("/faults", json=fault).json()["faults"] == [{**fault, "rate": 1.0}]
+    simulator.put("/faults", json=fault).raise_for_status()
     send = twilio_send if gateway == "twilio" else intelepeer_send
     started = time.monotonic()
     if isinstance(seen, type):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import practice
-from simulator.carrier import Carrier, IdTaken, NoSuchNumber, Status
+from simulator.carrier import Carrier, IdTaken, NoSuchNumber
 from simulator.faults import BadFault, Fault, Faults, Kind, read_fault
 from simulator.intelepeer import Tokens
 from simulator.magic import FAULTY, REFUSED, UNDELIVERED
@@ -19,6 +19,7 @@ from simulator.pace import Pace, RequestLimit
 from simulator.posting import Answer, Trouble
 from simulator.settings import BadSettings, from_environment
 from simulator.statistics import Counts
+from simulator.text import Status
 from simulator.twilio_opt_out import Wish, wish
 from simulator.twilio_retry import retry_rule
 
@@ -73,14 +74,14 @@ def test_a_bad_fault_is_told_what_would_be_good(wanted, said):
 
 
 def test_a_fault_by_number_has_the_documented_defaults():
-    assert read_fault({"kind": 429}) == Fault(None, Kind.TOO_MANY, 1.0, 5.0, None)
+    assert read_fault({"kind": 429}) == Fault(None, Kind.TOO_MANY, None, 1.0, 5.0, None, None)
 
 
 def test_count_limits_how_often_a_fault_strikes():
     faults = Faults(random.Random(1), {})
     faults.put(read_fault({"kind": "500", "count": 2}))
     assert [bool(faults.strikes(Kind.ERROR, "twilio")) for _ in range(4)] == [1, 1, 0, 0]
-    assert faults.active == []
+    assert faults.active() == []
 
 
 def test_a_fault_of_one_gateway_leaves_the_other_alone():
