@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +32,7 @@ from connectors.settings import Settings, load_settings
 from connectors.webhooks import LONGEST_BODY, WebhookHandler
 from messaging.clock import Clock, SystemClock
 from messaging.errors import DatabaseUnavailable, SettingsError
+from messaging.metrics import SPOOLED
 from messaging.spool import Spool
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 2.0
 HEALTH_SECONDS = 1.0
-
-SPOOLED = Gauge("linnet_spool_pending", "Texts and receipts on disk that wait for the database.")
 
 
 class Database:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-
-from prometheus_client import Counter
 
 from connectors.gateways.base import (
     Gateway,
@@ -37,6 +36,7 @@ from messaging.errors import (
     WebhookRefused,
 )
 from messaging.masking import mask_text
+from messaging.metrics import UNSIGNED, WEBHOOK_SECONDS, WEBHOOKS
 from messaging.spool import Spool, Store
 
 log = logging.getLogger(__name__)
@@ -47,17 +47,6 @@ LONGEST_BODY = 64 * 1024
 STORE_SECONDS = 3.0
 """How long the database may take before a text goes to disk. Twilio waits 15 s for an answer,
 and a database that is slower than this is as good as away."""
-
-WEBHOOKS = Counter(
-    "linnet_webhooks_total",
-    "Requests of gateways: stored, spooled, or why they were refused.",
-    ["gateway", "kind", "outcome"],
-)
-UNSIGNED = Counter(
-    "linnet_webhooks_observed_total",
-    "Requests that were taken although their signature is wrong (signature: observe).",
-    ["gateway", "reason"],
-)
 
 
 class WebhookHandler:
@@ -109,6 +98,7 @@ class WebhookHandler:
             What the gateway expects to read once everything is kept; 4xx with a reason where
             the request is refused; 503 where it could not be kept.
         """
+        began = time.perf_counter()
         gateway = self._settings.gateways.get(name)
         try:
             if gateway is None:
@@ -124,7 +114,9 @@ class WebhookHandler:
         else:
             answer = gateway.answer(events)
         # A name from outside must not become a label: there is no end to those.
-        WEBHOOKS.labels(gateway.name if gateway else "unknown", kind, outcome).inc()
+        label = gateway.name if gateway else "unknown"
+        WEBHOOKS.labels(label, kind, outcome).inc()
+        WEBHOOK_SECONDS.labels(label, kind).observe(time.perf_counter() - began)
         return answer
 
     def _events(self, gateway: Gateway, request: WebhookRequest) -> list[Inbound | Receipt]:

@@ -16,7 +16,6 @@ from datetime import timedelta
 import httpx
 import psycopg
 import structlog
-from prometheus_client import Counter
 from psycopg_pool import PoolTimeout
 
 from connectors.gateways.base import Accepted, Capabilities, Gateway, Refused, Unknown
@@ -25,12 +24,11 @@ from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.delivery_table import ClaimedText, accepted, claim, next_due, settle
 from messaging.errors import LookUpFailed
+from messaging.metrics import SENDS
 from messaging.retry import ask_delay, check_delay, next_delay
 from messaging.wake import Listener
 
 log = structlog.get_logger(__name__)
-
-SENDS = Counter("linnet_sends_total", "Requests to send by outcome", ["gateway", "outcome", "code"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from prometheus_client import Counter, Histogram
 from psycopg_pool import PoolTimeout
 
 from database.pool import Pool
@@ -26,15 +25,13 @@ from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
 from messaging.masking import mask_text
+from messaging.metrics import SECONDS, TURNS
 from messaging.outbox import NewText, bodies
 from messaging.screening import Company, Decision, screen
 from messaging.turn_table import ClaimedTurn, Outcome, claim, finish, next_due, renew
 from messaging.wake import Listener
 
 log = structlog.get_logger(__name__)
-
-TURNS = Counter("linnet_turns_total", "Turns by how they ended", ["handled_by", "outcome"])
-SECONDS = Histogram("linnet_turn_seconds", "From claim to commit", ["handled_by"])
 
 
 @dataclass(frozen=True, slots=True)
