@@ -25,7 +25,10 @@ def run(health_file: Path | None) -> None:
     """
     configure_logging("worker")
     settings = load_settings()
-    uvloop.run(_until_told(run_worker(database_url(), settings.gateways, health_file=health_file)))
+    work = run_worker(
+        database_url(), settings.gateways, settings.delay_notice, health_file=health_file
+    )
+    uvloop.run(_until_told(work))
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

@@ -94,6 +94,18 @@ def positive(value: object, where: str) -> float:
     return number
 
 
+def not_negative(value: object, where: str) -> float:
+    """A number that is zero or above.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    number = _number(value, where)
+    if number < 0:
+        raise SettingsError(f"{where}: {number:g} is below zero")
+    return number
+
+
 def seconds(value: object, where: str) -> float:
     """A time from zero to half a minute.
 

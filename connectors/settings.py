@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -23,6 +24,7 @@ from connectors.setting_values import (
     Reader,
     address,
     choice,
+    not_negative,
     positive,
     seconds,
     sender_numbers,
@@ -32,6 +34,7 @@ from connectors.setting_values import (
 from messaging.errors import SettingsError
 
 if TYPE_CHECKING:
+    from messaging.backlog import DelayNotice
     from messaging.screening import Company
 
 SECTION = "connectors.sms.SMSInput"
@@ -40,6 +43,10 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 BRAND = "Our office"
 HELP_CONTACT = "call our office"
 FAILURE_MESSAGE = "Sorry, something went wrong on our side. Please try again in a few minutes."
+DELAY_SECONDS = 30.0
+DELAY_MESSAGE = (
+    "We have your text. Answers take longer than usual at the moment; you need not send it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class Settings:
         brand: the business as customers know it, for answers that a rule gives.
         help_contact: where people help, for the same.
         failure_message: texted once where there is no answer.
+        delay_after: seconds that a text waits for its answer before its sender is told; 0: never.
+        delay_message: what they are told, once.
         gateways: by name.
     """
 
@@ -66,6 +75,8 @@ class Settings:
     brand: str
     help_contact: str
     failure_message: str
+    delay_after: float
+    delay_message: str
     gateways: Mapping[str, Gateway]
 
     @property
@@ -75,6 +86,15 @@ class Settings:
         from messaging.screening import Company  # noqa: PLC0415
 
         return Company(self.brand, self.help_contact, self.failure_message)
+
+    @property
+    def delay_notice(self) -> DelayNotice | None:
+        """What customers are told who wait for an answer; None where they are not."""
+        from messaging.backlog import DelayNotice  # noqa: PLC0415
+
+        if self.delay_after == 0:
+            return None
+        return DelayNotice(timedelta(seconds=self.delay_after), self.delay_message)
 
     def gateway_for_number(self, number: str) -> Gateway:
         """The gateway that one of our numbers is at.
@@ -158,6 +178,8 @@ GENERAL: Mapping[str, _Key] = {
     "brand": _Key(text),
     "help_contact": _Key(text),
     "failure_message": _Key(text),
+    "delay_after": _Key(not_negative),
+    "delay_message": _Key(text),
 }
 
 
@@ -224,6 +246,8 @@ def settings_from(
         brand=general.get("brand", BRAND),
         help_contact=general.get("help_contact", HELP_CONTACT),
         failure_message=general.get("failure_message", FAILURE_MESSAGE),
+        delay_after=general.get("delay_after", DELAY_SECONDS),
+        delay_message=general.get("delay_message", DELAY_MESSAGE),
         gateways=gateways,
     )
 

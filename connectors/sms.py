@@ -130,7 +130,7 @@ class SMSInput(InputChannel):
             # Imported here: 7 MB that only a process that sends pays.
             from messaging.worker import run_worker  # noqa: PLC0415
 
-            self._run(run_worker(url, settings.gateways))
+            self._run(run_worker(url, settings.gateways, settings.delay_notice))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._stack.push_async_callback(_end, asyncio.create_task(work))

@@ -104,6 +104,7 @@ ORDER BY received_at, texts.id
 RELEASE = """
 UPDATE conversation SET lease_until = NULL,
     waiting_since = waiting.since,
+    delay_told_at = CASE WHEN waiting.since IS NOT NULL THEN delay_told_at END,
     turn_due_at = CASE WHEN waiting.since IS NULL THEN NULL
                   ELSE greatest(now(), least(waiting.latest, now()) + %(burst)s) END
 FROM (SELECT min(received_at) AS since, max(received_at) AS latest FROM inbound_text

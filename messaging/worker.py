@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from connectors.gateways.base import Gateway
 from database.pool import make_pool
+from messaging.backlog import DelayNotice, tell_delays
 from messaging.cancellation import cancelled
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.delivery import DeliveryPolicy, DeliveryWorker
@@ -27,13 +29,18 @@ TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=5.0, pool=4.0)
 
 
 async def run_worker(
-    database_url: str, gateways: Mapping[str, Gateway], *, health_file: Path | None = None
+    database_url: str,
+    gateways: Mapping[str, Gateway],
+    delay: DelayNotice | None,
+    *,
+    health_file: Path | None = None,
 ) -> None:
     """Work until cancelled.
 
     Args:
         database_url: of the database.
         gateways: by name.
+        delay: what customers are told who wait for an answer; None where they are not.
         health_file: touched every second while the worker is well.
     """
     clock, ids = SystemClock(), TimeOrderedIds()
@@ -47,6 +54,9 @@ async def run_worker(
         tasks.create_task(delivery.run())
         tasks.create_task(_every(1.0, lambda: ask_vendors(pool, gateways, http, clock)))
         tasks.create_task(_every(1.0, lambda: expire_prompts(pool, clock.now(), ids.new_id)))
+        if delay is not None:
+            tell = partial(tell_delays, pool, gateways, delay, clock, ids.new_id)
+            tasks.create_task(_every(1.0, tell))
         if health_file is not None:
             tasks.create_task(_beat(health_file))
         log.info("worker.ready")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from connectors.settings import SECTION, load_settings, settings_from
+from connectors.settings import DELAY_MESSAGE, SECTION, load_settings, settings_from
+from messaging.backlog import DelayNotice
 from messaging.errors import SettingsError
+from messaging.segments import segment_count
 from simulator import practice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +65,8 @@ def test_the_least_that_works():
     assert settings.failure_message
     assert list(settings.gateways) == ["twilio"]
     assert settings.company.failure_message == settings.failure_message
+    assert settings.delay_notice == DelayNotice(timedelta(seconds=30), DELAY_MESSAGE)
+    assert segment_count(DELAY_MESSAGE) == 1
 
 
 def test_in_whose_name_rules_speak():
@@ -78,6 +83,9 @@ def test_in_whose_name_rules_speak():
         ("LINNET_DELIVERY", "worker", lambda s: s.delivery, "worker"),
         ("LINNET_BRAND", "Lake", lambda s: s.brand, "Lake"),
         ("LINNET_FAILURE_MESSAGE", "Oh.", lambda s: s.failure_message, "Oh."),
+        ("LINNET_DELAY_AFTER", "90", lambda s: s.delay_notice.after, timedelta(seconds=90)),
+        ("LINNET_DELAY_AFTER", "0", lambda s: s.delay_notice, None),
+        ("LINNET_DELAY_MESSAGE", "Soon.", lambda s: s.delay_notice.body, "Soon."),
         (
             "TWILIO_NUMBERS",
             "+12125550150, +12125550151",
@@ -170,6 +178,7 @@ def test_numbers_that_are_good(numbers):
         (section(burst_seconds=-1), "between 0 and 30"),
         (section(burst_seconds=float("nan")), "expected a number"),
         (section(failure_message=" "), "failure_message: this is empty"),
+        (section(delay_after=-1), "delay_after: -1 is below zero"),
         (section(gateways={}), "write at least one of twilio, intelepeer"),
         (section(gateways=None), "write at least one of twilio, intelepeer"),
         (section(gateways=["twilio"]), "gateways: expected lines of 'key: value'"),
