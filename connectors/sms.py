@@ -29,6 +29,7 @@ from connectors.webhooks import WebhookHandler
 from database.pool import make_pool
 from database.url import database_url
 from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.composing import TextPolicy
 from messaging.inbox import store_events
 from messaging.spool import Spool
 from messaging.turn import TurnPolicy, TurnWorker
@@ -120,7 +121,7 @@ class SMSInput(InputChannel):
             listener,
             assistant,
             settings.company,
-            lambda gateway: settings.gateways[gateway].capabilities.longest_body,
+            lambda gateway: TextPolicy(settings.gateways[gateway].capabilities.longest_body),
             TurnPolicy(burst=timedelta(seconds=settings.burst_seconds)),
             clock,
             ids.new_id,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from database.pool import Connection
+from messaging.composing import TextPolicy, compose
+from messaging.gsm7 import Change
 from messaging.lanes import Lane
+from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
-from messaging.segments import fit, segment_count
+from messaging.segments import segment_count
 
 VALIDITY = {
     "reply": timedelta(hours=1),
@@ -37,6 +40,8 @@ class NewText:
         part: its place among the ``parts`` of a text that was too long for one request.
         media: files that go with it.
         trace: W3C traceparent of what it answers, where traces are kept.
+        changes: what was replaced in the body, for its record.
+        page: all the words, where the body only begins them and links to the rest.
     """
 
     id: UUID
@@ -54,6 +59,8 @@ class NewText:
     parts: int = 1
     media: tuple[Attachment, ...] = ()
     trace: str | None = None
+    changes: tuple[Change, ...] = ()
+    page: LongText | None = None
 
 
 INSERT = """
@@ -63,6 +70,10 @@ INSERT INTO outbound_text (id, conversation_id, turn_id, position, kind, lane, p
 VALUES (%(id)s, %(conversation_id)s, %(turn_id)s, %(position)s, %(kind)s, %(lane)s, %(part)s,
     %(parts)s, %(gateway)s, %(sender)s, %(recipient)s, %(body)s, %(media)s, %(segments)s,
     %(trace)s, %(created_at)s, now(), now() + %(validity)s, %(created_at)s)
+"""
+TRANSLITERATED = """
+INSERT INTO text_event (outbound_id, at, kind, detail)
+VALUES (%(id)s, %(at)s, 'transliterated', %(detail)s)
 """
 
 
@@ -96,19 +107,47 @@ async def enqueue(connection: Connection, texts: Sequence[NewText]) -> None:
                 "validity": VALIDITY[text.kind],
             },
         )
+        if text.changes:
+            detail = "; ".join(map(str, text.changes))
+            await connection.execute(
+                TRANSLITERATED, {"id": text.id, "at": text.created_at, "detail": detail}
+            )
+        if text.page is not None:
+            await keep(connection, text.page, text.conversation_id, text.created_at)
     if texts:
         await connection.execute("SELECT pg_notify('linnet_outbox', '')")
 
 
-def bodies(text: str, longest: int) -> list[str]:
-    """A reply as one or more bodies that the gateway takes; an empty one is none at all.
+def texts_for(words: NewText, policy: TextPolicy, new_id: Callable[[], UUID]) -> list[NewText]:
+    """The texts that say what one draft says: parts, where it is too long for one.
 
     Args:
-        text: what is to be read.
-        longest: characters that the gateway takes in one request.
+        words: the draft, its body of any length. The first text keeps its id, place and media;
+            the others follow.
+        policy: how words become texts.
+        new_id: for the ids of the others.
+
+    Returns:
+        None at all where there are neither words nor media.
     """
-    text = text.strip()
-    return fit(text, longest) if text else []
+    composed = compose(words.body, policy, new_token)
+    if not composed.bodies:
+        return [replace(words, body="")] if words.media else []
+    page = LongText(composed.token, words.body.strip()) if composed.token else None
+    return [
+        replace(
+            words,
+            id=new_id() if index else words.id,
+            body=body.text,
+            position=words.position + index,
+            part=index + 1,
+            parts=len(composed.bodies),
+            media=() if index else words.media,
+            changes=body.changes,
+            page=page,
+        )
+        for index, body in enumerate(composed.bodies)
+    ]
 
 
 CONVERSATION = """

@@ -120,7 +120,7 @@ def fit(text: str, longest: int) -> list[str]:
     if longest < 2:  # noqa: PLR2004 - a character takes up to two units
         msg = f"a part of {longest} cannot hold every character: use 2 or more"
         raise ValueError(msg)
-    if _utf16(text) <= longest:
+    if utf16_length(text) <= longest:
         return [text]
     pieces = [
         piece for grapheme in regex.findall(r"\X", text) for piece in _no_longer(grapheme, longest)
@@ -135,7 +135,8 @@ def fit(text: str, longest: int) -> list[str]:
     return found or [""]
 
 
-def _utf16(text: str) -> int:
+def utf16_length(text: str) -> int:
+    """How many UTF-16 units ``text`` takes: an emoji outside the basic plane counts twice."""
     if text.isascii():
         return len(text)
     return len(text) + sum(character >= _ASTRAL for character in text)
@@ -143,13 +144,13 @@ def _utf16(text: str) -> int:
 
 def _units(text: str, encoding: Encoding) -> int:
     if encoding is Encoding.UCS2:
-        return _utf16(text)
+        return utf16_length(text)
     return len(text) + sum(map(text.count, EXTENSION))
 
 
 def _no_longer(grapheme: str, longest: int) -> list[str]:
     """The grapheme, or its code points where it is longer than a part can be."""
-    return [grapheme] if _utf16(grapheme) <= longest else list(grapheme)
+    return [grapheme] if utf16_length(grapheme) <= longest else list(grapheme)
 
 
 def _skip_space(pieces: list[str], position: int) -> int:
@@ -162,7 +163,7 @@ def _reach(pieces: list[str], start: int, longest: int) -> int:
     """The end of the longest run of pieces from ``start`` that fits."""
     used, end = 0, start
     while end < len(pieces):
-        used += _utf16(pieces[end])
+        used += utf16_length(pieces[end])
         if used > longest:
             break
         end += 1

@@ -23,10 +23,11 @@ from database.pool import Pool
 from messaging.assistant import Answer, Assistant, Reply, TurnInput
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
+from messaging.composing import TextPolicy
 from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
 from messaging.masking import mask_text
 from messaging.metrics import SECONDS, TURNS
-from messaging.outbox import NewText, bodies
+from messaging.outbox import NewText, texts_for
 from messaging.screening import Company, Decision, screen
 from messaging.turn_table import ClaimedTurn, Outcome, claim, finish, next_due, renew
 from messaging.wake import Listener
@@ -70,7 +71,7 @@ class TurnWorker:
         listener: woken when texts arrive.
         assistant: asked where no rule decides.
         company: what rules say in its name.
-        longest_body: characters that a gateway takes in one request, by its name.
+        text_policy: how words become texts at a gateway, by its name.
         policy: times and limits.
         clock: for the time at which replies are made.
         new_id: for the ids of replies.
@@ -82,7 +83,7 @@ class TurnWorker:
         listener: Listener,
         assistant: Assistant,
         company: Company,
-        longest_body: Callable[[str], int],
+        text_policy: Callable[[str], TextPolicy],
         policy: TurnPolicy,
         clock: Clock,
         new_id: Callable[[], UUID],
@@ -91,7 +92,7 @@ class TurnWorker:
         self._listener = listener
         self._assistant = assistant
         self._company = company
-        self._longest_body = longest_body
+        self._text_policy = text_policy
         self._policy = policy
         self._clock = clock
         self._new_id = new_id
@@ -220,24 +221,21 @@ class TurnWorker:
         )
 
     def _texts(self, turn: ClaimedTurn, replies: Sequence[Reply], kind: str) -> list[NewText]:
-        longest = self._longest_body(turn.gateway)
+        policy = self._text_policy(turn.gateway)
         texts: list[NewText] = []
         for reply in replies:
-            cut = bodies(reply.text, longest) or ([""] if reply.media else [])
-            for index, body in enumerate(cut):
-                texts.append(
-                    NewText(
-                        id=self._new_id(),
-                        conversation_id=turn.conversation_id,
-                        gateway=turn.gateway,
-                        sender=turn.our_number,
-                        recipient=turn.phone,
-                        body=body,
-                        kind=kind,
-                        created_at=self._clock.now(),
-                        turn_id=turn.id,
-                        position=len(texts),
-                        media=reply.media if index == 0 else (),
-                    )
-                )
+            words = NewText(
+                id=self._new_id(),
+                conversation_id=turn.conversation_id,
+                gateway=turn.gateway,
+                sender=turn.our_number,
+                recipient=turn.phone,
+                body=reply.text,
+                kind=kind,
+                created_at=self._clock.now(),
+                turn_id=turn.id,
+                position=len(texts),
+                media=reply.media,
+            )
+            texts += texts_for(words, policy, self._new_id)
         return texts

@@ -10,7 +10,7 @@ from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.turn_table import claim
 from messaging.wake import Listener
-from tests.integration.engine import COMPANY, Echo, rows, text_in, until
+from tests.integration.engine import COMPANY, WORDS, Echo, rows, text_in, until
 
 POLICY = TurnPolicy(burst=timedelta(0), lease=timedelta(seconds=0.15))
 
@@ -23,7 +23,7 @@ async def test_a_keeper_ends_although_its_cancellation_was_lost(database_url: st
             Listener(database_url),
             Echo(),
             COMPANY,
-            lambda _: 1600,
+            lambda _: WORDS,
             POLICY,
             SystemClock(),
             TimeOrderedIds().new_id,

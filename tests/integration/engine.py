@@ -15,6 +15,7 @@ from connectors.gateways.base import Accepted, Capabilities, Inbound, Outcome, R
 from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.composing import TextPolicy
 from messaging.delivery import DeliveryPolicy, DeliveryWorker
 from messaging.inbox import store_events
 from messaging.screening import Company
@@ -30,6 +31,7 @@ QUICK = TurnPolicy(
     limit=timedelta(seconds=2),
     idle=timedelta(seconds=0.3),
 )
+WORDS = TextPolicy(longest=1600)
 _ids = count(1)
 
 
@@ -57,14 +59,20 @@ class Echo:
 
 
 @asynccontextmanager
-async def turn_worker(pool: Pool, url: str, assistant: Any, policy: TurnPolicy = QUICK):
+async def turn_worker(
+    pool: Pool,
+    url: str,
+    assistant: Any,
+    policy: TurnPolicy = QUICK,
+    text_policy: TextPolicy = WORDS,
+):
     async with Listener(url, "linnet_inbox") as listener:
         worker = TurnWorker(
             pool,
             listener,
             assistant,
             COMPANY,
-            lambda _: 1600,
+            lambda _: text_policy,
             policy,
             SystemClock(),
             TimeOrderedIds().new_id,
