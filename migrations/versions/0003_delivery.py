@@ -46,11 +46,24 @@ COMMENT ON COLUMN outbound_text.resends IS 'times it was sent again although its
 DROP INDEX outbound_text_due;
 CREATE INDEX outbound_text_due ON outbound_text (gateway, sender, lane, next_attempt_at, seq)
     WHERE state = 'pending';
+CREATE INDEX outbound_text_expires ON outbound_text (expires_at) WHERE state = 'pending';
 CREATE INDEX outbound_text_under_way ON outbound_text (greatest(next_attempt_at, lease_until))
     WHERE state IN ('sending', 'checking');
 CREATE INDEX outbound_text_unjudged ON outbound_text (updated_at)
     WHERE state = 'failed' AND error_staff IS NULL;
 CREATE INDEX outbound_text_dead ON outbound_text (updated_at) WHERE state IN ('failed', 'unknown');
+CREATE INDEX outbound_text_sent ON outbound_text (gateway, accepted_at) WHERE state = 'sent';
+DROP INDEX outbound_text_ask;
+CREATE INDEX outbound_text_ask ON outbound_text (gateway, ask_at) WHERE ask_at IS NOT NULL;
+COMMENT ON COLUMN outbound_text.ask_at IS 'when to ask the vendor what became of it';
+
+-- Without the first one, each text that is deleted would have all receipts searched for its own.
+CREATE INDEX receipt_text ON receipt (outbound_id) WHERE outbound_id IS NOT NULL;
+CREATE INDEX receipt_raw ON receipt (received_at) WHERE raw <> '{}';
+
+ALTER TABLE sender_pace ADD COLUMN passed integer NOT NULL DEFAULT 0;
+COMMENT ON COLUMN sender_pace.passed IS
+    'texts that left so far, modulo 100: each tenth place is for the lane below';
 
 CREATE TABLE text_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -85,8 +98,12 @@ CREATE TABLE gateway_health (
     gateway text PRIMARY KEY,
     weight integer NOT NULL CHECK (weight BETWEEN 0 AND 100),
     changed_at timestamptz NOT NULL,
+    trouble_at timestamptz,
+    failures_in_row integer NOT NULL DEFAULT 0 CHECK (failures_in_row >= 0),
     reason text NOT NULL DEFAULT ''
 );
+COMMENT ON COLUMN gateway_health.weight IS 'percent of its configured weight that it gets now';
+COMMENT ON COLUMN gateway_health.trouble_at IS 'when it last was seen in trouble';
 CREATE TABLE gateway_health_change (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     gateway text NOT NULL,
@@ -144,7 +161,11 @@ COMMENT ON COLUMN reconciliation.strange IS 'texts of the vendor''s that we do n
 DOWNGRADE = """
 DROP TABLE reconciliation, long_text, media_file, gateway_health_change, gateway_health,
     gateway_minute, sender_cap, text_event;
-DROP INDEX outbound_text_dead, outbound_text_unjudged, outbound_text_under_way, outbound_text_due;
+ALTER TABLE sender_pace DROP COLUMN passed;
+DROP INDEX receipt_raw, receipt_text, outbound_text_ask, outbound_text_sent;
+CREATE INDEX outbound_text_ask ON outbound_text (ask_at) WHERE ask_at IS NOT NULL;
+DROP INDEX outbound_text_dead, outbound_text_unjudged, outbound_text_under_way,
+    outbound_text_expires, outbound_text_due;
 DELETE FROM outbound_text WHERE kind = 'delay';
 ALTER TABLE outbound_text
     DROP CONSTRAINT outbound_text_kind_check,
