@@ -30,6 +30,7 @@ from starlette.routing import Route
 from connectors.gateways.base import Inbound, Receipt
 from connectors.settings import Settings, load_settings
 from connectors.webhooks import LONGEST_BODY, WebhookHandler
+from messaging import tracing
 from messaging.clock import Clock, SystemClock
 from messaging.errors import DatabaseUnavailable, SettingsError
 from messaging.metrics import SPOOLED
@@ -63,7 +64,7 @@ class Database:
             try:
                 self._pool = await asyncio.to_thread(self._make_pool)
             except Exception as error:  # noqa: BLE001 - whatever it is, texts are received
-                log.warning("there is no database yet: %s", type(error).__name__)
+                log.warning("ingress.database-away", extra={"error": type(error).__name__})
                 await asyncio.sleep(RECONNECT_SECONDS)
         await self._pool.open(wait=False)
 
@@ -196,11 +197,12 @@ async def _body(request: Request) -> bytes:
 
 
 def _late_start() -> str:
-    """What need not be there for the first text: the form of log lines, and the database."""
+    """What need not be there for the first text: form of log lines, traces, and the database."""
     from database.url import database_url  # noqa: PLC0415 - brings the tools for migrations
     from messaging.logs import configure_logging  # noqa: PLC0415
 
     configure_logging("ingress")
+    tracing.start("ingress")
     return database_url()
 
 
@@ -233,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log_config=None,
         server_header=False,
     )
+    tracing.stop()
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from connectors.gateways.base import (
     Gateway,
@@ -25,6 +26,7 @@ from connectors.gateways.base import (
 )
 from connectors.gateways.numbers import e164
 from connectors.settings import Settings
+from messaging import tracing
 from messaging.clock import Clock
 from messaging.errors import (
     DatabaseUnavailable,
@@ -35,7 +37,6 @@ from messaging.errors import (
     UnknownGateway,
     WebhookRefused,
 )
-from messaging.masking import mask_text
 from messaging.metrics import UNSIGNED, WEBHOOK_SECONDS, WEBHOOKS
 from messaging.spool import Spool, Store
 
@@ -57,13 +58,22 @@ class WebhookHandler:
         store: puts events into the database; raises where it cannot.
         spool: takes what the database cannot; without it such requests are answered with 503.
         clock: says when a request came.
+        new_id: for the id that a request has in the log.
     """
 
-    def __init__(self, settings: Settings, store: Store, spool: Spool | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        spool: Spool | None,
+        clock: Clock,
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._spool = spool
         self._clock = clock
+        self._new_id = new_id
         self._attempts: set[asyncio.Task[None]] = set()
 
     def request(
@@ -98,26 +108,38 @@ class WebhookHandler:
             What the gateway expects to read once everything is kept; 4xx with a reason where
             the request is refused; 503 where it could not be kept.
         """
+        # Loaded with the first request: it is a quarter of the ingress's start.
+        from structlog.contextvars import bound_contextvars  # noqa: PLC0415
+
         began = time.perf_counter()
         gateway = self._settings.gateways.get(name)
+        # A name from outside must not become a label: there is no end to those.
+        label = gateway.name if gateway else "unknown"
+        with (
+            bound_contextvars(request_id=str(self._new_id()), gateway=label),
+            tracing.span("webhook.receive", gateway=label, kind=kind) as span,
+        ):
+            outcome, answer = await self._answer(gateway, name, request)
+            span.set(outcome=outcome, status=answer.status)
+        WEBHOOKS.labels(label, kind, outcome).inc()
+        WEBHOOK_SECONDS.labels(label, kind).observe(time.perf_counter() - began)
+        return answer
+
+    async def _answer(
+        self, gateway: Gateway | None, name: str, request: WebhookRequest
+    ) -> tuple[str, WebhookResponse]:
         try:
             if gateway is None:
                 raise UnknownGateway(f"credentials.yml has no gateway of this name: {name:.20}")
             events = self._events(gateway, request)
             outcome = await self._keep(gateway.name, events, request.received_at)
         except WebhookRefused as error:
-            outcome, answer = error.reason, _refusal(error.status, error, error.reason)
-            log.warning("webhook refused: %s", mask_text(str(error)))
+            log.warning("webhook.refused", extra={"reason": error.reason, "detail": error.detail})
+            return error.reason, _refusal(error.status, error, error.reason)
         except DatabaseUnavailable as error:
-            outcome, answer = "lost", _refusal(503, error, "unavailable")
-            log.error("webhook not kept: %s", error)  # noqa: TRY400 - the cause is in its text
-        else:
-            answer = gateway.answer(events)
-        # A name from outside must not become a label: there is no end to those.
-        label = gateway.name if gateway else "unknown"
-        WEBHOOKS.labels(label, kind, outcome).inc()
-        WEBHOOK_SECONDS.labels(label, kind).observe(time.perf_counter() - began)
-        return answer
+            log.error("webhook.lost", extra={"detail": error.detail})  # noqa: TRY400 - it says why
+            return "lost", _refusal(503, error, "unavailable")
+        return outcome, gateway.answer(events)
 
     def _events(self, gateway: Gateway, request: WebhookRequest) -> list[Inbound | Receipt]:
         if len(request.body) > LONGEST_BODY:
@@ -128,7 +150,10 @@ class WebhookHandler:
             if self._settings.signature == "enforce":
                 raise
             UNSIGNED.labels(gateway.name, error.reason).inc()
-            log.warning("taken all the same (signature: observe): %s", mask_text(str(error)))
+            log.warning(
+                "webhook.unsigned-but-taken",
+                extra={"reason": error.reason, "detail": error.detail},
+            )
         return [_tidy(event, gateway) for event in gateway.parse(request)]
 
     async def _keep(
@@ -142,7 +167,7 @@ class WebhookHandler:
                 # Whatever the reason, this text is acknowledged only if it is on disk.
                 if self._spool is None:
                     raise DatabaseUnavailable(f"not stored: {type(error).__name__}") from error
-                log.warning("not stored, goes to disk: %s", mask_text(repr(error)))
+                log.warning("webhook.spooled", extra={"error": repr(error), "ids": _ids(events)})
             else:
                 return "stored"
         try:
@@ -178,6 +203,13 @@ class WebhookHandler:
         self._attempts.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that asyncio does not complain
+
+
+def _ids(events: Sequence[Inbound | Receipt]) -> list[str]:
+    """The vendor's ids of what a request brought."""
+    return [
+        event.external_id if isinstance(event, Inbound) else event.vendor_id for event in events
+    ]
 
 
 def _tidy(event: Inbound | Receipt, gateway: Gateway) -> Inbound | Receipt:

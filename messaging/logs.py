@@ -1,7 +1,9 @@
 """Logging of every process: one line an event, JSON, on standard error.
 
 In a terminal the same events are ``key=value`` lines. The standard library's loggers go the
-same way, so what a library says is masked and formatted like our own.
+same way, so what a library says is masked and formatted like our own; what they hand over as
+``extra`` are fields. Whoever works on a text binds its ids with structlog's context variables,
+so that they are in every line, a library's too.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from messaging.masking import mask
 # These say at INFO what our own events say better, with whole URLs in it.
 _QUIET = ("httpx", "httpcore", "psycopg", "psycopg.pool", "uvicorn.access")
 # These bring their own handlers, which would print every line a second time, unmasked.
-_WITH_OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_WITH_OWN_HANDLERS = (
+    *("uvicorn", "uvicorn.error", "uvicorn.access"),
+    *("sanic.root", "sanic.error", "sanic.access"),
+)
 
 
 def configure_logging(process: str, level: str = "INFO") -> None:
@@ -28,7 +33,7 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     Start uvicorn with ``log_config=None``, or it puts its own handlers back.
 
     Args:
-        process: ingress, worker, ...: the value of ``process`` in every line.
+        process: ingress, rasa, worker, ...: the value of ``process`` in every line.
         level: DEBUG, INFO, WARNING or ERROR.
 
     Raises:
@@ -58,7 +63,11 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[
+                *shared,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,

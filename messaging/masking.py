@@ -7,7 +7,9 @@ exceptions into text, so that tracebacks are masked too.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Any
@@ -41,6 +43,10 @@ _ASSIGNED = re.compile(
 # PostgreSQL quotes the row that breaks a constraint, texts included.
 _ROW = re.compile(r"(Failing row contains )\(.*?\)\.(?=\n|$)", re.DOTALL)
 
+# Words that customers wrote or will read, while code works on them (:func:`hiding`).
+_hidden: ContextVar[tuple[str, ...]] = ContextVar("hidden", default=())
+_SHORTEST_HIDDEN = 4
+
 _CLEAR_AT_END = 2
 _SHORTEST_MASKED_IN_PART = 7
 
@@ -67,8 +73,26 @@ def mask_body(text: str) -> str:
     return f"<{len(text)} characters>"
 
 
+@contextmanager
+def hiding(*texts: str) -> Iterator[None]:
+    """Keep ``texts`` out of every line that is logged within the ``with`` block.
+
+    A library's exception may quote what it was given, under any key or none. A line of fewer
+    than four characters, like "yes", is left: it would hide half of the log and says nothing.
+    """
+    lines = {line.strip() for text in texts for line in text.splitlines()}
+    found = {line for line in lines if len(line) >= _SHORTEST_HIDDEN}
+    token = _hidden.set((*_hidden.get(), *sorted(found, key=len, reverse=True)))
+    try:
+        yield
+    finally:
+        _hidden.reset(token)
+
+
 def mask_text(text: str) -> str:
     """A sentence, a URL or a traceback without phone numbers, secrets and quoted rows."""
+    for words in _hidden.get():
+        text = text.replace(words, mask_body(words))
     text = _ROW.sub(r"\1<hidden>", text)
     text = _IN_URL.sub(SECRET, text)
     text = _BEARER.sub(rf"\1 {SECRET}", text)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.gateways.base import Inbound, Media, Receipt, Status
+from messaging import tracing
 from messaging.cancellation import cancelled
 from messaging.errors import DatabaseUnavailable
 
@@ -123,13 +124,13 @@ class Spool:
             try:
                 await self.adopt()
                 if self.pending():
-                    log.info("spool: %d entries stored", await self.drain(store))
+                    log.info("spool.stored", extra={"entries": await self.drain(store)})
                 reported = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, the texts stay on disk
                 if self.pending() != reported:
                     reported = self.pending()
-                    kind = type(error).__name__
-                    log.warning("spool: %d entries wait for the database (%s)", reported, kind)
+                    waiting = {"entries": reported, "error": type(error).__name__}
+                    log.warning("spool.database-away", extra=waiting)
             await asyncio.sleep(seconds)
 
     def close(self) -> None:
@@ -247,7 +248,7 @@ class _File:
         if half:
             self.set_aside(half)
             os.ftruncate(self._descriptor, len(whole) + 1 if self._appended else 0)
-            log.warning("spool: a half-written entry of %s was set aside", self.path.name)
+            log.warning("spool.half-written-set-aside", extra={"file": self.path.name})
 
     def _line_at(self, offset: int) -> bytes:
         line = b""
@@ -261,13 +262,16 @@ class _File:
 
 async def _store_line(file: _File, line: bytes, store: Store) -> bool:
     try:
-        gateway, events, received_at = _entry(line)
-        await store(gateway, events, received_at)
+        gateway, events, received_at, trace = _entry(line)
+        with tracing.span("spool.store", parent=trace, gateway=gateway):
+            await store(gateway, events, received_at)
     except Exception as error:
         if _may_pass(error):
             raise
         await asyncio.to_thread(file.set_aside, line)
-        log.exception("spool: an entry of %s cannot be stored and was set aside", file.path.name)
+        # Not the error's words: they quote the entry. Who mends it reads the file.
+        cannot = {"file": file.path.name, "error": type(error).__name__}
+        log.error("spool.set-aside", extra=cannot)  # noqa: TRY400
         return False
     return True
 
@@ -286,15 +290,17 @@ def _line(gateway: str, events: Sequence[Inbound | Receipt], received_at: dateti
     entry = {
         "gateway": gateway,
         "received_at": received_at.isoformat(),
+        "trace": tracing.current(),
         "events": [{"type": type(event).__name__, **asdict(event)} for event in events],
     }
     return json.dumps(entry).encode() + b"\n"
 
 
-def _entry(line: bytes) -> tuple[str, list[Inbound | Receipt], datetime]:
+def _entry(line: bytes) -> tuple[str, list[Inbound | Receipt], datetime, str | None]:
     entry: dict[str, Any] = json.loads(line)
     events = [_event(dict(written)) for written in entry["events"]]
-    return entry["gateway"], events, datetime.fromisoformat(entry["received_at"])
+    received_at = datetime.fromisoformat(entry["received_at"])
+    return entry["gateway"], events, received_at, entry.get("trace")
 
 
 def _event(written: dict[str, Any]) -> Inbound | Receipt:

@@ -132,7 +132,7 @@ async def test_an_entry_that_can_never_be_stored_is_set_aside(tmp_path, error, c
     (aside,) = files(tmp_path, ".aside")
     assert json.loads(aside.read_bytes())["events"][0]["external_id"] == "SM2"
     assert stat.S_IMODE(aside.stat().st_mode) == 0o600
-    assert "set aside" in caplog.text
+    assert "spool.set-aside" in caplog.text
     assert files(tmp_path, ".jsonl") == []
 
 
@@ -250,7 +250,7 @@ async def test_a_half_written_last_line_is_set_aside(tmp_path, keep, before, cap
     assert inbox.stored == [*(f"SM{number}" for number in range(before)), "SM100"]
     asides = files(tmp_path, ".aside")
     assert [one.read_bytes() for one in asides] == ([lines[before][:keep] + b"\n"] if keep else [])
-    assert ("half-written" in caplog.text) == bool(keep)
+    assert ("spool.half-written" in caplog.text) == bool(keep)
 
 
 async def test_a_damaged_line_in_the_middle_does_not_hold_up_the_rest(tmp_path):
