@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="a step of a text takes at most this long (default %(default)s)",
     )
+    add(
+        "--fetch-media",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Twilio fetches the media of a text before it leaves",
+    )
     add("--seed", type=int, help="of the dice for delays and faults (default: another each time)")
     return parser
 
@@ -101,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             retry_seconds=given.intelepeer_retry_seconds,
             shortest_delay=given.shortest_delay,
             longest_delay=given.longest_delay,
+            fetch_media=given.fetch_media,
             seed=given.seed,
         )
     except BadSettings as problem:
@@ -117,7 +124,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     url = f"http://{given.host}:{listening.getsockname()[1]}"
     _log.info("%s posts to %s and %s", url, settings.twilio.webhook, settings.intelepeer.webhook)
-    make_server(settings).run([listening])
+    # Media must be where the assistant knows Twilio to be: it shows its password nowhere else.
+    known_as = os.environ.get("TWILIO_BASE_URL") or url.replace("//127.0.0.1", "//localhost")
+    make_server(settings, known_as).run([listening])
     return 0
 
 

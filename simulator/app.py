@@ -15,10 +15,12 @@ from simulator.carrier import Carrier
 from simulator.control import Control
 from simulator.delivery import Delivery, uniform_delay
 from simulator.faults import Faults
+from simulator.fetching import Fetcher
 from simulator.intelepeer import IntelePeerApi, Tokens
 from simulator.intelepeer_webhooks import IntelePeerLine
 from simulator.lanes import Lanes
 from simulator.magic import FAULTY, UNDELIVERED
+from simulator.media import Attachments
 from simulator.pace import Pace
 from simulator.phones import Phones
 from simulator.posting import Poster
@@ -38,16 +40,19 @@ class Simulator:
 
     Args:
         settings: what it was told.
+        own_url: where it is reached, without a slash at the end.
 
     Attributes:
         app: the application.
         watchers: to be closed before the server waits for its connections to end.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, own_url: str) -> None:
         rng = random.Random(settings.seed)  # noqa: S311 - dice, not secrets
         self.watchers = Watchers()
         self._poster = Poster()
+        self._fetcher = Fetcher()
+        self._attachments = Attachments(own_url)
         self._lanes = Lanes()
         self._faults = Faults(rng, FAULTY)
         self._counts = {"twilio": Counts(), "intelepeer": Counts()}
@@ -58,7 +63,7 @@ class Simulator:
         )
         tokens = Tokens(settings.intelepeer.token)
         lines: dict[str, Line] = {
-            "twilio": TwilioLine(settings.twilio, self._carrier, self._text_back),
+            "twilio": TwilioLine(settings.twilio, own_url, self._carrier, self._text_back),
             "intelepeer": IntelePeerLine(settings.intelepeer),
         }
         self._delivery = Delivery(
@@ -69,6 +74,7 @@ class Simulator:
             self._counts.__getitem__,
             self._lanes,
             UNDELIVERED,
+            self._fetcher if settings.fetch_media else None,
             uniform_delay(rng, settings.shortest_delay, settings.longest_delay),
         )
         inbound = Inbound(
@@ -91,14 +97,17 @@ class Simulator:
             self._paces["intelepeer"],
             tokens,
         )
-        phones = Phones(self._carrier, inbound, self.watchers, self._forget)
-        control = Control(settings, self._carrier, self._faults, self._counts, tokens.restore)
+        phones = Phones(self._carrier, inbound, self.watchers, self._attachments, self._forget)
+        control = Control(
+            settings, self._carrier, self._faults, self._counts, tokens.restore, self._forget
+        )
         self.app = Starlette(
             routes=[
                 *twilio.routes(),
                 *intelepeer.routes(),
                 *phones.routes(),
                 *control.routes(),
+                *self._attachments.routes(),
             ],
             exception_handlers={HTTPException: _not_served},
             lifespan=self._lifespan,
@@ -109,6 +118,7 @@ class Simulator:
         yield
         await self._lanes.close()
         self._poster.close()
+        await self._fetcher.close()
 
     def _text_back(self, text: Text, body: str) -> None:
         """Twilio answers a text of a phone."""
@@ -118,6 +128,7 @@ class Simulator:
     def _forget(self) -> None:
         self._lanes.clear()
         self._carrier.forget()
+        self._attachments.forget()
         self._faults.forget_attempts()
         for pace in self._paces.values():
             pace.forget()

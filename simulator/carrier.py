@@ -6,10 +6,12 @@ State without I/O: time and ids are handed in, and changes are told to whoever l
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from simulator.media import Medium
 from simulator.text import Status, Text
 
 
@@ -42,6 +44,7 @@ class Carrier:
         numbers: the assistant's numbers at each gateway.
         on_change: called with each text that appears on a phone or changes there.
         now: the clock, in UTC.
+        clock: the same in seconds, from any beginning, never set back.
         new_id: 32 hexadecimal digits that were never given before, not by an earlier run either:
             the assistant's database remembers the ids of earlier runs.
     """
@@ -52,15 +55,20 @@ class Carrier:
         on_change: Callable[[Text], None],
         *,
         now: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], float] = time.monotonic,
         new_id: Callable[[], str] = _random_id,
     ) -> None:
         self.numbers = {gateway: tuple(owned) for gateway, owned in numbers.items()}
         self.now = now
+        self._clock = clock
+        self._began = clock()
         self._new_id = new_id
         self._on_change = on_change
         self._owners = {number: name for name, owned in numbers.items() for number in owned}
         self._texts: dict[tuple[str, str], Text] = {}
         self._in_order: dict[str, list[Text]] = {gateway: [] for gateway in numbers}
+        self._accepted: list[Text] = []
+        self._shown: list[Text] = []
         self._phones: dict[str, _Phone] = {}
         self._blocked: set[tuple[str, str]] = set()
 
@@ -93,8 +101,20 @@ class Carrier:
         known = self._phones.get(phone)
         return known.thread if known else ()
 
+    def accepted(self, since: int = 0) -> Sequence[Text]:
+        """What the assistant texted, at all gateways, in the order in which it was accepted.
+
+        Args:
+            since: how many to leave out.
+        """
+        return self._accepted[since:]
+
+    def shown(self, since: int = 0) -> Sequence[Text]:
+        """What appeared on all phones, in that order; see `accepted`."""
+        return self._shown[since:]
+
     def accept_from_phone(
-        self, phone: str, number: str, body: str, media: Sequence[str], text_id: str | None
+        self, phone: str, number: str, body: str, media: Sequence[Medium], text_id: str | None
     ) -> tuple[Text, bool]:
         """A customer texts the assistant.
 
@@ -102,7 +122,7 @@ class Carrier:
             phone: the customer's number.
             number: the number that is texted.
             body: what is written.
-            media: URLs.
+            media: what comes with it.
             text_id: the vendor's id to use; None for a new one.
 
         Returns:
@@ -131,6 +151,8 @@ class Carrier:
             body=body,
             media=tuple(media),
             created_at=now,
+            accepted_at=self._clock() - self._began,
+            position=len(self._in_order[gateway]),
             changed_at=now,
             sent_at=now,
             status=Status.SENT,
@@ -145,7 +167,7 @@ class Carrier:
         sender: str,
         recipient: str,
         body: str,
-        media: Sequence[str] = (),
+        media: Sequence[Medium] = (),
         *,
         callback: str | None = None,
         service: str | None = None,
@@ -163,6 +185,8 @@ class Carrier:
             body=body,
             media=tuple(media),
             created_at=now,
+            accepted_at=self._clock() - self._began,
+            position=len(self._in_order[gateway]),
             changed_at=now,
             callback=callback,
             service=service,
@@ -170,6 +194,7 @@ class Carrier:
             wants_receipt=wants_receipt,
         )
         self._keep(text)
+        self._accepted.append(text)
         return text
 
     def advance(
@@ -208,11 +233,13 @@ class Carrier:
     def forget(self) -> None:
         """As if nothing had ever been texted."""
         self._texts.clear()
+        self._accepted.clear()
+        self._shown.clear()
         self._phones.clear()
         self._blocked.clear()
         self._in_order = {gateway: [] for gateway in self.numbers}
 
-    def _vendor_id(self, gateway: str, media: Sequence[str], *, from_phone: bool) -> str:
+    def _vendor_id(self, gateway: str, media: Sequence[Medium], *, from_phone: bool) -> str:
         digits = self._new_id()
         if gateway == "twilio":
             return f"{'MM' if media else 'SM'}{digits}"
@@ -229,4 +256,5 @@ class Carrier:
         phone = self._phones.get(text.phone)
         if phone is not None:
             phone.thread.append(text)
+            self._shown.append(text)
             self._on_change(text)

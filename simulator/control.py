@@ -25,6 +25,7 @@ class Control:
         faults: what goes wrong.
         counts: what happened, by gateway.
         on_clear: called when all faults are switched off.
+        forget: as if nothing had ever been texted.
     """
 
     def __init__(
@@ -34,18 +35,23 @@ class Control:
         faults: Faults,
         counts: Mapping[str, Counts],
         on_clear: Callable[[], None],
+        forget: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._carrier = carrier
         self._faults = faults
         self._counts = counts
         self._on_clear = on_clear
+        self._forget = forget
 
     def routes(self) -> list[Route]:
         """What is served."""
         return [
             Route("/health", self.health, methods=["GET"]),
             Route("/statistics", self.statistics, methods=["GET"]),
+            Route("/accepted", self.accepted, methods=["GET"]),
+            Route("/shown", self.shown, methods=["GET"]),
+            Route("/reset", self.reset, methods=["POST"]),
             Route("/faults", self.show, methods=["GET"]),
             Route("/faults", self.put, methods=["PUT"]),
             Route("/faults", self.clear, methods=["DELETE"]),
@@ -71,6 +77,40 @@ class Control:
         """Counts and latencies as measured at the carrier."""
         gateways = {gateway: counts.as_json() for gateway, counts in self._counts.items()}
         return JSONResponse({"phones": len(self._carrier.phones()), "gateways": gateways})
+
+    async def accepted(self, request: Request) -> Response:
+        """What the assistant texted, in the order of acceptance, one short array each."""
+        since = _since(request)
+        gateway, number = request.query_params.get("gateway"), _number(request, "number")
+        texts = self._carrier.accepted(since)
+        rows = [
+            [round(text.accepted_at, 6), text.recipient, text.segments, text.id]
+            for text in texts
+            if gateway in {None, text.gateway} and number in {None, text.sender}
+        ]
+        return JSONResponse({"accepted": rows, "next": since + len(texts)})
+
+    async def shown(self, request: Request) -> Response:
+        """What appeared on the phones, in that order, one short array each."""
+        since = _since(request)
+        texts = self._carrier.shown(since)
+        rows = [
+            [
+                (text.sent_at or text.created_at).timestamp(),
+                text.phone,
+                "sent" if text.from_phone else "received",
+                len(text.body),
+            ]
+            for text in texts
+        ]
+        return JSONResponse({"shown": rows, "next": since + len(texts)})
+
+    async def reset(self, _request: Request) -> Response:
+        """As if it had just been started: no texts, no counts, no faults."""
+        self._forget()
+        self._faults.clear()
+        self._on_clear()
+        return JSONResponse({"status": "ok"})
 
     async def show(self, request: Request) -> Response:
         """The faults that are on, for one phone or all of them, and the kinds that there are."""
@@ -106,9 +146,18 @@ class Control:
 
 
 def _phone(request: Request) -> str | None:
-    given = request.query_params.get("phone")
+    return read_phone(_number(request, "phone"))
+
+
+def _number(request: Request, name: str) -> str | None:
+    given = request.query_params.get(name)
     # A plus that was not escaped in a query string has become a space.
-    return read_phone(None if given is None else given.replace(" ", "+"))
+    return None if given is None else given.replace(" ", "+")
+
+
+def _since(request: Request) -> int:
+    given = request.query_params.get("since", "")
+    return int(given) if given.isascii() and given.isdecimal() else 0
 
 
 def _as_json(faults: list[Fault]) -> list[dict[str, Any]]:

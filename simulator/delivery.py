@@ -11,6 +11,7 @@ from typing import Protocol
 
 from simulator.carrier import Carrier
 from simulator.faults import Fault, Faults, Kind
+from simulator.fetching import Fetcher, NotFetched
 from simulator.lanes import Lanes
 from simulator.posting import Answer, Poster, Webhook
 from simulator.statistics import Counts
@@ -53,6 +54,7 @@ class Delivery:
         counts: by gateway.
         lanes: the queues.
         undelivered: phones that nothing arrives at, with the vendor's code.
+        fetcher: fetches the files of a text; None where nothing is fetched.
         delay: the seconds that the next step of a text takes.
     """
 
@@ -65,6 +67,7 @@ class Delivery:
         counts: Callable[[str], Counts],
         lanes: Lanes,
         undelivered: Mapping[str, int],
+        fetcher: Fetcher | None,
         delay: Callable[[], float],
     ) -> None:
         self._carrier = carrier
@@ -74,6 +77,7 @@ class Delivery:
         self._counts = counts
         self._lanes = lanes
         self._undelivered = undelivered
+        self._fetcher = fetcher
         self._delay = delay
 
     def start(self, text: Text, leaves_at: float) -> None:
@@ -83,15 +87,30 @@ class Delivery:
             text: which.
             leaves_at: when the pace of its number lets it go, on the event loop's clock.
         """
+        plan = self._accepted(text)
+        self._lanes.put(
+            (text.sender, text.recipient),
+            partial(self._send, text, plan, leaves_at + self._delay()),
+        )
+
+    def expire(self, text: Text, at: float, code: int) -> None:
+        """Never bring ``text`` to its phone, as it would have waited for too long.
+
+        Args:
+            text: which.
+            at: when it fails, on the event loop's clock.
+            code: the vendor's.
+        """
+        plan = self._accepted(text)
+        self._lanes.put(("expire", text), partial(self._expire, text, plan, at, code))
+
+    def _accepted(self, text: Text) -> _Plan:
         self._counts(text.gateway).texts_out += 1
         plan = self._plan(text)
         if text.service is not None:
             # Accepted first; with a plain sender it is queued at once and nothing is reported.
             self._report(text, Status.QUEUED, plan)
-        self._lanes.put(
-            (text.sender, text.recipient),
-            partial(self._send, text, plan, leaves_at + self._delay()),
-        )
+        return plan
 
     def _plan(self, text: Text) -> _Plan:
         def fault(kind: Kind) -> Fault | None:
@@ -110,11 +129,15 @@ class Delivery:
         return plan
 
     async def _send(self, text: Text, plan: _Plan, at: float) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(at - loop.time())
-        if plan.failed is not None:
-            self._carrier.advance(text, Status.FAILED, error_code=plan.failed)
-            self._report(text, Status.FAILED, plan)
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        failed = plan.failed
+        if failed is None and text.media and self._fetcher is not None:
+            try:
+                text.media = await self._fetcher.fetch(text.media)
+            except NotFetched as problem:
+                failed = problem.code
+        if failed is not None:
+            self._fail(text, plan, failed)
             return
         arrives = plan.undelivered is None
         self._carrier.advance(text, Status.SENT, show=arrives)
@@ -123,6 +146,14 @@ class Delivery:
         if not plan.reversed:
             self._report(text, Status.SENT, plan)
         self._lanes.put(("arrive", text), partial(self._arrive, text, plan))
+
+    async def _expire(self, text: Text, plan: _Plan, at: float, code: int) -> None:
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        self._fail(text, plan, code)
+
+    def _fail(self, text: Text, plan: _Plan, code: int) -> None:
+        self._carrier.advance(text, Status.FAILED, error_code=code)
+        self._report(text, Status.FAILED, plan)
 
     async def _arrive(self, text: Text, plan: _Plan) -> None:
         await asyncio.sleep(self._delay())

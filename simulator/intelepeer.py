@@ -192,8 +192,7 @@ class IntelePeerApi:
             "intelepeer",
             str(order["from"]),
             recipient,
-            str(order.get("text") or ""),
-            _media_links(order.get("media")) or (),
+            str(order["text"]),
             reference=None if order.get("guid") is None else str(order["guid"]),
             wants_receipt=order.get("dlr") is True,
         )
@@ -242,32 +241,18 @@ class IntelePeerApi:
 
 def _problem(order: Mapping[str, Any]) -> str | None:
     """What is wrong with the form of a send, if anything."""
-    media = _media_links(order.get("media"))
-    if media is None:
-        return "media is a list of objects with a link, text or data"
+    if order.get("media"):
+        # It is documented, but those who tried it were told that their numbers have none.
+        return "media is not available for this number"
     if not order.get("to"):
         return "to is missing"
-    if not order.get("text") and not media:
+    if not order.get("text"):
         return "text is missing"
     try:
         str(order.get("text")).encode()
     except UnicodeEncodeError:
         return "text holds half of a character"
     return None
-
-
-def _media_links(media: object) -> tuple[str, ...] | None:
-    """The links in ``media``, or None where it is not what is documented."""
-    if media is None:
-        return ()
-    if not isinstance(media, list):
-        return None
-    links = []
-    for part in media:
-        if not isinstance(part, Mapping) or not {"link", "text", "data"} & set(part):
-            return None
-        links.append(str(part.get("link") or "attachment"))
-    return tuple(links)
 
 
 def _token(request: Request) -> str:

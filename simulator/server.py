@@ -55,20 +55,26 @@ def in_background(settings: Settings) -> Iterator[str]:
         Its base URL.
     """
     listening = listen("127.0.0.1", 0)
-    server = make_server(settings)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server = make_server(settings, url)
     thread = threading.Thread(target=server.run, args=([listening],), name="simulator")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield url
     finally:
         server.should_exit = True
         thread.join()
         listening.close()
 
 
-def make_server(settings: Settings) -> SimulatorServer:
-    """A server that is not running yet: ``server.run([listen(host, port)])``."""
-    simulator = Simulator(settings)
+def make_server(settings: Settings, own_url: str) -> SimulatorServer:
+    """A server that is not running yet: ``server.run([listen(host, port)])``.
+
+    Args:
+        settings: what the simulator is told.
+        own_url: where it is reached.
+    """
+    simulator = Simulator(settings, own_url.rstrip("/"))
     config = uvicorn.Config(
         simulator.app,
         http=BreakableProtocol,

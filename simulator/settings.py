@@ -76,6 +76,7 @@ class Settings:
         shortest_delay: seconds that a step of a text (queued to sent, sent to delivered)
             takes at least.
         longest_delay: seconds that it takes at most.
+        fetch_media: the files of a text are fetched before it leaves (Twilio).
         seed: of the dice for delays and faults; None for a different run each time.
     """
 
@@ -83,6 +84,7 @@ class Settings:
     intelepeer: IntelePeerSettings = field(default_factory=IntelePeerSettings)
     shortest_delay: float = 0.05
     longest_delay: float = 0.2
+    fetch_media: bool = True
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -134,6 +136,7 @@ def from_environment(
     retry_seconds: float = 1.0,
     shortest_delay: float = 0.05,
     longest_delay: float = 0.2,
+    fetch_media: bool = True,
     seed: int | None = None,
 ) -> Settings:
     """Settings from the environment, where the assistant finds the same names.
@@ -152,6 +155,7 @@ def from_environment(
         retry_seconds: see `IntelePeerSettings`.
         shortest_delay: see `Settings`.
         longest_delay: see `Settings`.
+        fetch_media: see `Settings`.
         seed: see `Settings`.
 
     Raises:
@@ -184,5 +188,6 @@ def from_environment(
         ),
         shortest_delay=shortest_delay,
         longest_delay=longest_delay,
+        fetch_media=fetch_media,
         seed=seed,
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from messaging.segments import segment_count
+from simulator.media import Medium
 
 
 class Status(StrEnum):
@@ -31,8 +32,10 @@ class Text:
         sender: E.164.
         recipient: E.164.
         body: what is written.
-        media: URLs.
+        media: what comes with it.
         created_at: when the carrier accepted it.
+        accepted_at: the same, in seconds since the carrier began.
+        position: among all texts at its gateway, in the order in which they were accepted.
         changed_at: when its status last changed.
         sent_at: when it left for the handset.
         status: how far it is.
@@ -51,8 +54,10 @@ class Text:
     sender: str
     recipient: str
     body: str
-    media: tuple[str, ...]
+    media: tuple[Medium, ...]
     created_at: datetime
+    accepted_at: float
+    position: int
     changed_at: datetime
     sent_at: datetime | None = None
     status: Status = Status.QUEUED
@@ -87,7 +92,8 @@ class Text:
             "from": self.sender,
             "to": self.recipient,
             "body": self.body,
-            "media": list(self.media),
+            "media": [medium.url for medium in self.media],
+            "media_types": [medium.content_type for medium in self.media],
             "status": self.status.value,
             "at": (self.sent_at or self.created_at).isoformat(timespec="milliseconds"),
         }

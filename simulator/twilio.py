@@ -5,47 +5,32 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from simulator.carrier import Carrier
 from simulator.delivery import Delivery
 from simulator.faults import Faults, Kind
-from simulator.magic import REFUSED
-from simulator.numbers import is_phone_number
+from simulator.media import Medium
 from simulator.pace import Pace, RequestLimit
+from simulator.phone_text import guessed_type
 from simulator.sending import Answers, Trouble
 from simulator.settings import TwilioSettings
 from simulator.statistics import Counts
 from simulator.twilio_errors import Refused, error_response
-from simulator.twilio_resource import API, list_page, message_resource
+from simulator.twilio_order import Order, form_fields, read_order
+from simulator.twilio_resource import API, list_page, media_sid, message_resource
 
-_LONGEST_BODY: Final = 1600
-_MOST_MEDIA: Final = 10
 # A sender's queue holds ten hours of its pace (https://www.twilio.com/docs/api/errors/21611).
 _LONGEST_QUEUE: Final = 36_000.0
-_SERVICE_SID: Final = re.compile(r"MG[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A text that can be accepted."""
-
-    sender: str
-    recipient: str
-    body: str
-    media: tuple[str, ...]
-    callback: str | None
-    service: str | None
+_EXPIRED: Final = 30036
 
 
 class TwilioApi:
@@ -93,6 +78,7 @@ class TwilioApi:
             Route(f"{account}/Messages.json", self.create, methods=["POST"]),
             Route(f"{account}/Messages.json", self.list_messages, methods=["GET"]),
             Route(f"{account}/Messages/{{sid}}.json", self.fetch, methods=["GET"]),
+            Route(f"{account}/Messages/{{sid}}/Media/{{file}}", self.medium, methods=["GET"]),
             Route(f"{account}.json", self.account, methods=["GET"]),
         ]
 
@@ -115,6 +101,17 @@ class TwilioApi:
             return error_response(20404)
         return JSONResponse(message_resource(text, self._settings.account_sid))
 
+    async def medium(self, request: Request) -> Response:
+        """A file that came with a message: where its bytes are, for a while and for anybody."""
+        response = self._turned_away(request)
+        if response is not None:
+            return response
+        text = self._carrier.text("twilio", request.path_params["sid"])
+        for position, medium in enumerate(() if text is None else text.media):
+            if request.path_params["file"] == media_sid(request.path_params["sid"], position):
+                return RedirectResponse(medium.url, status_code=307)
+        return error_response(20404)
+
     async def list_messages(self, request: Request) -> Response:
         """A page of messages."""
         query = parse_qsl(request.url.query, keep_blank_values=True)
@@ -123,8 +120,10 @@ class TwilioApi:
         if response is not None:
             return response
         texts = self._carrier.texts("twilio", phone)
+        token = dict(query).get("PageToken", "")
+        last = self._carrier.text("twilio", token.removeprefix("PA"))
         try:
-            return JSONResponse(list_page(texts, query, self._settings.account_sid))
+            return JSONResponse(list_page(texts, query, last, self._settings.account_sid))
         except Refused as refusal:
             return error_response(refusal.code)
 
@@ -150,9 +149,9 @@ class TwilioApi:
         )
 
     async def _create(self, request: Request, body: bytes) -> Response:
-        if not self._limit.allows(asyncio.get_running_loop().time()):
+        if not self._limit.allows(_now()):
             return error_response(20429, {"Retry-After": "1"})
-        form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+        form = form_fields(body)
         fields = dict(form)
         recipient = fields.get("To", "")
         attempt_at = (fields.get("From"), recipient, fields.get("Body"))
@@ -160,67 +159,40 @@ class TwilioApi:
         if response is not None:
             return response
         try:
-            order = self._read(fields, tuple(url for name, url in form if name == "MediaUrl"))
+            order = read_order(form, self._settings.numbers)
+            self._check(order)
         except Refused as refusal:
             return error_response(refusal.code)
         resource = self._accept(order)
         response = await self._trouble.after(request, recipient, attempt_at)
         return response or JSONResponse(resource, status_code=201)
 
-    def _accept(self, order: _Order) -> dict[str, Any]:
+    def _check(self, order: Order) -> None:
+        if self._carrier.is_blocked(order.sender, order.recipient):
+            raise Refused(21610)
+        if self._pace.backlog(order.sender, _now()) > _LONGEST_QUEUE:
+            raise Refused(21611)
+
+    def _accept(self, order: Order) -> dict[str, Any]:
         text = self._carrier.accept_from_assistant(
             "twilio",
             order.sender,
             order.recipient,
             order.body,
-            order.media,
+            [Medium(url, guessed_type(url)) for url in order.media],
             callback=order.callback,
             service=order.service,
         )
-        now = asyncio.get_running_loop().time()
-        rate = self._settings.segments_per_second
-        seconds = text.segments / rate if rate > 0 else 0.0
         resource = message_resource(text, self._settings.account_sid)
-        self._delivery.start(text, self._pace.slot(text.sender, seconds, now))
+        now = _now()
+        if self._pace.backlog(text.sender, now) > order.validity:
+            # It takes no time of the number from those behind it, as it never leaves.
+            self._delivery.expire(text, now + order.validity, _EXPIRED)
+        else:
+            rate = self._settings.segments_per_second
+            seconds = text.segments / rate if rate > 0 else 0.0
+            self._delivery.start(text, self._pace.slot(text.sender, seconds, now))
         return resource
-
-    def _read(self, fields: Mapping[str, str], media: tuple[str, ...]) -> _Order:
-        sender = self._sender(fields)
-        recipient = _recipient(fields, sender)
-        body = fields.get("Body", "")
-        if not body and not media:
-            raise Refused(21602)
-        if len(body) > _LONGEST_BODY:
-            raise Refused(21617)
-        if len(media) > _MOST_MEDIA:
-            raise Refused(21623)
-        if not all(_is_url(url) for url in media):
-            raise Refused(21620)
-        callback = fields.get("StatusCallback") or None
-        # Twilio refuses host names with an underscore.
-        if callback and (not _is_url(callback) or "_" in (urlsplit(callback).hostname or "")):
-            raise Refused(21609)
-        if self._carrier.is_blocked(sender, recipient):
-            raise Refused(21610)
-        if self._pace.backlog(sender, asyncio.get_running_loop().time()) > _LONGEST_QUEUE:
-            raise Refused(21611)
-        return _Order(
-            sender, recipient, body, media, callback, fields.get("MessagingServiceSid") or None
-        )
-
-    def _sender(self, fields: Mapping[str, str]) -> str:
-        sender = fields.get("From", "")
-        service = fields.get("MessagingServiceSid", "")
-        if not sender and not service:
-            raise Refused(21603)
-        if service and not _SERVICE_SID.fullmatch(service):
-            raise Refused(21701)
-        if not sender:
-            # Every service has all numbers of the account in its pool.
-            return self._settings.numbers[0]
-        if sender not in self._settings.numbers:
-            raise Refused(21606)
-        return sender
 
     def _turned_away(self, request: Request) -> JSONResponse | None:
         username, password = _basic_credentials(request.headers.get("authorization", ""))
@@ -238,17 +210,6 @@ class TwilioApi:
         if self._faults.strikes(Kind.LOOK_UP_ERROR, "twilio", phone):
             return error_response(20500)
         return None
-
-
-def _recipient(fields: Mapping[str, str], sender: str) -> str:
-    recipient = fields.get("To", "")
-    if not recipient:
-        raise Refused(21604)
-    if recipient in REFUSED:
-        raise Refused(REFUSED[recipient])
-    if not is_phone_number(recipient) or recipient == sender:
-        raise Refused(21211)
-    return recipient
 
 
 def _customer(carrier: Carrier, fields: Mapping[str, str]) -> str | None:
@@ -271,12 +232,5 @@ def _basic_credentials(header: str) -> tuple[bytes, bytes]:
     return username, password
 
 
-def _is_url(text: str) -> bool:
-    if not text.isascii() or not text.isprintable() or " " in text:
-        return False
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+def _now() -> float:
+    return asyncio.get_running_loop().time()

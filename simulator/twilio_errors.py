@@ -28,6 +28,7 @@ ERRORS: Final[dict[int, tuple[int, str]]] = {
     21617: (400, "The message body is longer than 1600 characters"),
     21620: (400, "A media URL is not valid"),
     21623: (400, "A message has at most 10 media URLs"),
+    21624: (400, "The validity period is a whole number of seconds from 1 to 36000"),
     21701: (400, "The messaging service does not exist"),
 }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -16,6 +19,8 @@ API: Final = "/2010-04-01"
 _DEFAULT_PAGE: Final = 50
 _LONGEST_PAGE: Final = 1000
 
+_position = attrgetter("position")
+
 _WORDS: Final = {
     Status.QUEUED: "queued",
     Status.SENT: "sent",
@@ -24,6 +29,9 @@ _WORDS: Final = {
     Status.FAILED: "failed",
 }
 _ERROR_MESSAGES: Final = {
+    11200: "A media URL could not be fetched",
+    11751: "The media are larger than 5 MB",
+    12300: "A media URL gives a content type that is not accepted",
     30001: "The queue overflowed",
     30003: "The handset cannot be reached",
     30004: "The message was blocked",
@@ -31,6 +39,7 @@ _ERROR_MESSAGES: Final = {
     30006: "A landline, or a carrier that cannot be reached",
     30007: "The carrier took the message for spam",
     30008: "Unknown error",
+    30036: "The validity period ended before the message could leave",
 }
 
 
@@ -44,6 +53,11 @@ def status_word(status: Status, *, in_service: bool = False) -> str:
 def error_message(code: int | None) -> str | None:
     """What Twilio says of a failed text."""
     return None if code is None else _ERROR_MESSAGES.get(code, "Unknown error")
+
+
+def media_sid(message_sid: str, position: int) -> str:
+    """The id of a file that came with a message."""
+    return f"ME{hashlib.sha256(f'{message_sid}/{position}'.encode()).hexdigest()[:32]}"
 
 
 def message_resource(text: Text, account_sid: str) -> dict[str, Any]:
@@ -78,7 +92,7 @@ def message_resource(text: Text, account_sid: str) -> dict[str, Any]:
 
 
 def list_page(
-    texts: Sequence[Text], query: Sequence[tuple[str, str]], account_sid: str
+    texts: Sequence[Text], query: Sequence[tuple[str, str]], last: Text | None, account_sid: str
 ) -> dict[str, Any]:
     """One page of a list of messages, newest first.
 
@@ -87,6 +101,7 @@ def list_page(
         query: ``To``, ``From``, ``DateSent``, ``DateSent<``, ``DateSent>``, ``PageSize``,
             ``Page`` and ``PageToken``; a page token names the last text of the page before, so
             that texts that come meanwhile do not shift the pages.
+        last: the text that the page token names.
         account_sid: for the URIs.
 
     Raises:
@@ -100,8 +115,10 @@ def list_page(
         for name, value in fields.items()
         if name.startswith("DateSent") and value
     ]
-    found = _after(fields.get("PageToken", ""), _matching(texts, fields, dates))
-    shown = list(islice(found, size + 1))
+    # By position, as a client that pages through everything would else search for ever longer.
+    end = bisect_left(texts, last.position, key=_position) if last else len(texts)
+    older = (texts[index] for index in range(end - 1, -1, -1))
+    shown = list(islice(_matching(older, fields, dates), size + 1))
     more, shown = len(shown) > size, shown[:size]
     path = f"{API}/Accounts/{account_sid}/Messages.json"
     kept = [(name, value) for name, value in query if name not in {"Page", "PageToken", "PageSize"}]
@@ -131,9 +148,9 @@ def _whole_number(fields: dict[str, str], name: str, default: int) -> int:
 
 
 def _matching(
-    texts: Sequence[Text], fields: dict[str, str], dates: list[tuple[str, datetime]]
+    texts: Iterable[Text], fields: dict[str, str], dates: list[tuple[str, datetime]]
 ) -> Iterable[Text]:
-    for text in reversed(texts):
+    for text in texts:
         if fields.get("To") and text.recipient != fields["To"]:
             continue
         if fields.get("From") and text.sender != fields["From"]:
@@ -141,16 +158,6 @@ def _matching(
         # A text that has not left has no date, so no date matches it.
         if all(_sent_within(text.sent_at, *date) for date in dates):
             yield text
-
-
-def _after(token: str, texts: Iterable[Text]) -> Iterable[Text]:
-    texts = iter(texts)
-    if token:
-        last = token.removeprefix("PA")
-        for text in texts:
-            if text.id == last:
-                break
-    return texts
 
 
 def _moment(value: str) -> datetime:

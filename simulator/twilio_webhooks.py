@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import mimetypes
 import uuid
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -17,7 +16,7 @@ from simulator.posting import Answer, Webhook
 from simulator.settings import TwilioSettings
 from simulator.text import Status, Text
 from simulator.twilio_opt_out import Wish, wish
-from simulator.twilio_resource import error_message, status_word
+from simulator.twilio_resource import API, error_message, media_sid, status_word
 from simulator.twilio_retry import retry_rule
 
 # Most values of a form are the same in the next one.
@@ -42,14 +41,20 @@ class TwilioLine:
 
     Args:
         settings: the account.
+        own_url: where the simulator is reached; it serves the files of texts.
         carrier: for the clock.
         text_back: sends a text of Twilio's own making or one that the answer asked for.
     """
 
     def __init__(
-        self, settings: TwilioSettings, carrier: Carrier, text_back: Callable[[Text, str], None]
+        self,
+        settings: TwilioSettings,
+        own_url: str,
+        carrier: Carrier,
+        text_back: Callable[[Text, str], None],
     ) -> None:
         self._settings = settings
+        self._media = f"{own_url}{API}/Accounts/{settings.account_sid}/Messages"
         self._carrier = carrier
         self._text_back = text_back
 
@@ -89,9 +94,10 @@ class TwilioLine:
             ("NumMedia", str(len(text.media))),
             ("ApiVersion", "2010-04-01"),
         ]
-        for position, url in enumerate(text.media):
-            content_type = mimetypes.guess_type(url)[0] or "image/jpeg"
-            fields += [(f"MediaContentType{position}", content_type), (f"MediaUrl{position}", url)]
+        for position, medium in enumerate(text.media):
+            url = f"{self._media}/{text.id}/Media/{media_sid(text.id, position)}"
+            fields.append((f"MediaContentType{position}", medium.content_type))
+            fields.append((f"MediaUrl{position}", url))
         if self._settings.answers_stop and (asked := wish(text.body)):
             fields.append(("OptOutType", asked.value))
         return self._signed(self._settings.webhook, fields)

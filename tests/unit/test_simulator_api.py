@@ -29,6 +29,7 @@ def _running(**twilio):
             ),
             shortest_delay=0.0,
             longest_delay=0.01,
+            fetch_media=False,
             seed=1,
         )
     )
@@ -98,7 +99,11 @@ def record(http, refid):
         ({"Body": "x" * 1601}, 21617),
         ({"MediaUrl": "ftp://example.com"}, 21620),
         ({"MediaUrl": ["https://example.com/x"] * 11}, 21623),
+        ({"ValidityPeriod": "0"}, 21624),
+        ({"ValidityPeriod": "36001"}, 21624),
+        ({"ValidityPeriod": "soon"}, 21624),
         ({"StatusCallback": "nowhere"}, 21609),
+        ({"StatusCallback": "ftp://example.com/status?text=1"}, 21609),
         ({"StatusCallback": "http://my_host.example/x"}, 21609),
     ],
 )
@@ -112,12 +117,13 @@ def test_twilio_refuses_what_it_documents(simulator, fields, code):
 
 def test_twilio_accepts_at_the_edges(simulator):
     assert twilio_send(simulator, Body="x" * 1600).json()["num_segments"] == "11"
+    assert twilio_send(simulator, Body="brief", ValidityPeriod="36000").status_code == 201
     picture = twilio_send(simulator, Body="", MediaUrl=["https://example.com/x"] * 10).json()
     assert (picture["num_media"], picture["sid"][:2]) == ("10", "MM")
     service = {"From": "", "MessagingServiceSid": "MG" + "0" * 32}
     accepted = twilio_send(simulator, **service).json()
     assert (accepted["status"], accepted["num_segments"]) == ("accepted", "0")
-    until(lambda: len(thread(simulator)) == 3)
+    until(lambda: len(thread(simulator)) == 4)
     assert {shown["from"] for shown in thread(simulator)} == {TWILIO}
 
 
@@ -172,6 +178,42 @@ def test_twilio_lists_by_date_only_what_has_left(simulator):
         )
 
 
+def test_a_text_that_waits_too_long_fails_and_holds_nobody_up():
+    with _running(segments_per_second=0.5) as url, httpx.Client(base_url=url) as http:
+        waiting = [
+            twilio_send(http, To=to, **more).json()["sid"]
+            for to, more in (
+                (PHONE, {}),
+                ("+12125550101", {"ValidityPeriod": "1"}),
+                ("+12125550102", {}),
+            )
+        ]
+
+        def shown(sid):
+            path = MESSAGES.replace(".json", f"/{sid}.json")
+            return http.get(path, auth=(SID, TOKEN)).json()
+
+        assert shown(waiting[1])["status"] == "queued"
+        until(lambda: shown(waiting[1])["status"] == "failed")
+        assert (shown(waiting[1])["error_code"], shown(waiting[1])["date_sent"]) == (30036, None)
+        assert shown(waiting[2])["status"] == "queued"
+        until(lambda: shown(waiting[2])["status"] == "delivered")
+        assert thread(http, "+12125550101") == []
+        accepted = http.get("/accepted").json()["accepted"]
+        assert [row[3] for row in accepted] == waiting
+
+
+def test_twilio_pages_through_everything():
+    with _running() as url, httpx.Client(base_url=url, timeout=30) as http:
+        for number in range(300):
+            twilio_send(http, Body=str(number), To=f"+1646555{number:04}")
+        seen, page = [], {"next_page_uri": f"{MESSAGES}?PageSize=7"}
+        while page["next_page_uri"]:
+            page = http.get(page["next_page_uri"], auth=(SID, TOKEN)).json()
+            seen += [message["body"] for message in page["messages"]]
+        assert seen == [str(number) for number in range(299, -1, -1)]
+
+
 def test_twilio_requests_have_a_limit_where_one_is_set():
     with _running(requests_per_second=3) as url, httpx.Client(base_url=url) as http:
         answers = [twilio_send(http) for _ in range(10)]
@@ -198,7 +240,7 @@ def test_intelepeer_takes_a_token_in_both_documented_forms(simulator, form):
         ({"to": "+15005550002"}, 404),
         ({"text": None}, 400),
         ({"text": "\ud83d"}, 400),
-        ({"media": "x"}, 400),
+        ({"media": [{"link": "https://example.com/x"}]}, 400),
         ({"from": TWILIO}, 401),
         ({"token": "wrong"}, 401),
     ],
@@ -332,6 +374,22 @@ def test_looking_up_can_fail(simulator):
         (PHONE, {"to": TWILIO, "body": "\ud83d"}, 400, "half of a character"),
         (PHONE, {"to": TWILIO, "body": "x" * 40000}, 400, "255 segments"),
         (PHONE, {"to": TWILIO, "body": "x", "media": "u"}, 400, "list of URLs"),
+        (PHONE, {"to": TWILIO, "media": ["ftp://example.com/x"]}, 400, "list of URLs"),
+        (PHONE, {"to": TWILIO, "media": [{"url": "https://e.com", "x": 1}]}, 400, "list of URLs"),
+        (PHONE, {"to": TWILIO, "media": [{"content_base64": "AAAA"}]}, 400, "list of URLs"),
+        (PHONE, {"to": TWILIO, "media": ["https://e.com/x"] * 11}, 400, "at most 10"),
+        (
+            PHONE,
+            {"to": TWILIO, "media": [{"content_base64": "?", "content_type": "image/png"}]},
+            400,
+            "not base64",
+        ),
+        (
+            PHONE,
+            {"to": TWILIO, "media": [{"content_base64": "AAAA", "content_type": "a\nb: c"}]},
+            400,
+            "content_type is a word",
+        ),
         (PHONE, {"to": INTELEPEER, "media": ["https://example.com/x"]}, 400, "IntelePeer"),
         (PHONE, {"to": TWILIO, "body": "x", "id": "a b"}, 400, "id is"),
         (PHONE, {"to": TWILIO, "text": "x"}, 400, "unknown field text"),
@@ -352,7 +410,7 @@ def test_a_phone_shows_its_thread(simulator):
     shown = simulator.get(f"/phones/{PHONE}").json()
     assert shown["number"] == PHONE
     entry = shown["thread"][0]
-    assert list(entry) == ["id", "direction", "from", "to", "body", "media", "status", "at"]
+    assert " ".join(entry) == "id direction from to body media media_types status at"
     assert (entry["id"], entry["direction"]) == (sent.json()["id"], "sent")
     assert simulator.get("/phones").json() == {"phones": [{"number": PHONE, "texts": 1}]}
     assert simulator.get("/phones/+12125550177").json()["thread"] == []
