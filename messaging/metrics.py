@@ -55,6 +55,12 @@ RECEIPT_LAG_SECONDS = Histogram(
     buckets=_SLOW,
 )
 
+GATEWAY_WEIGHT = Gauge(
+    "linnet_gateway_weight",
+    "Percent of its share of new conversations that a gateway gets, by its health.",
+    ["gateway"],
+)
+
 # -- queues: read from the database by each worker (messaging/queue_metrics.py) --------------
 
 # Registered by whoever sets them: a process that never looks must not say that nothing waits.
