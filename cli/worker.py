@@ -25,9 +25,7 @@ def run(health_file: Path | None) -> None:
     """
     configure_logging("worker")
     settings = load_settings()
-    work = run_worker(
-        database_url(), settings.gateways, settings.delay_notice, health_file=health_file
-    )
+    work = run_worker(database_url(), settings.worker_plan, health_file=health_file)
     uvloop.run(_until_told(work))
 
 

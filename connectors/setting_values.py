@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from messaging.errors import SettingsError
@@ -14,6 +15,7 @@ Reader = Callable[[object, str], object]
 
 SENDER_NUMBER = re.compile(r"\+[1-9]\d{6,14}|(\d{1,3}-)?\d{4,6}")
 LONGEST_BURST = 30.0
+LARGEST_SHARE = 100
 
 
 def text(value: object, where: str) -> str:
@@ -94,6 +96,30 @@ def positive(value: object, where: str) -> float:
     return number
 
 
+def whole(value: object, where: str) -> int:
+    """A whole number above zero.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    number = positive(value, where)
+    if number != int(number):
+        raise SettingsError(f"{where}: {number:g} is not a whole number")
+    return int(number)
+
+
+def share(value: object, where: str) -> int:
+    """A whole number from 0 to 100.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    number = _number(value, where)
+    if number != int(number) or not 0 <= number <= LARGEST_SHARE:
+        raise SettingsError(f"{where}: {number:g} is not a whole number from 0 to {LARGEST_SHARE}")
+    return int(number)
+
+
 def not_negative(value: object, where: str) -> float:
     """A number that is zero or above.
 
@@ -104,6 +130,28 @@ def not_negative(value: object, where: str) -> float:
     if number < 0:
         raise SettingsError(f"{where}: {number:g} is below zero")
     return number
+
+
+def price(value: object, where: str) -> Decimal:
+    """An amount of money, exactly as it is written.
+
+    Raises:
+        SettingsError: it is no number, or below zero.
+    """
+    not_negative(value, where)
+    return Decimal(str(value).strip())
+
+
+def currency(value: object, where: str) -> str:
+    """A currency's code, ISO 4217.
+
+    Raises:
+        SettingsError: it does not look like one.
+    """
+    code = text(value, where)
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise SettingsError(f"{where}: {code!r} is not a code such as USD")
+    return code
 
 
 def seconds(value: object, where: str) -> float:

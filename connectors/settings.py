@@ -21,28 +21,41 @@ from connectors.gateways.base import Gateway
 from connectors.gateways.intelepeer import IntelepeerGateway, IntelepeerSettings
 from connectors.gateways.twilio import TwilioGateway, TwilioSettings
 from connectors.setting_values import (
+    LARGEST_SHARE,
     Reader,
     address,
     choice,
+    currency,
     not_negative,
     positive,
+    price,
     seconds,
     sender_numbers,
+    share,
     text,
     texts,
+    whole,
 )
 from messaging.errors import SettingsError
+from messaging.prices import Prices
+from messaging.text_policy import Level, LongTexts, TextPolicy
 
 if TYPE_CHECKING:
     from messaging.backlog import DelayNotice
+    from messaging.routing import Candidate
     from messaging.screening import Company
+    from messaging.worker import WorkerPlan
 
 SECTION = "connectors.sms.SMSInput"
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
+PAGES = "/t/"
+"""Where the ingress serves words that are too long for a text, below the public address."""
+
 BRAND = "Our office"
 HELP_CONTACT = "call our office"
 FAILURE_MESSAGE = "Sorry, something went wrong on our side. Please try again in a few minutes."
+SEND_TIMEOUT = 15.0
 DELAY_SECONDS = 30.0
 DELAY_MESSAGE = (
     "We have your text. Answers take longer than usual at the moment; you need not send it again."
@@ -63,9 +76,16 @@ class Settings:
         brand: the business as customers know it, for answers that a rule gives.
         help_contact: where people help, for the same.
         failure_message: texted once where there is no answer.
+        send_timeout: seconds that a vendor may take to answer a request to send.
+        unknown_replies: what is done with a reply whose fate nobody can tell: ``resend`` once,
+            or ``leave``.
+        unknown_notices: the same for what nobody waits for.
         delay_after: seconds that a text waits for its answer before its sender is told; 0: never.
         delay_message: what they are told, once.
         gateways: by name.
+        shares: of new conversations, 0 to 100, by gateway; at 0 only who names it sends over it.
+        text_policies: how words become texts at each gateway, by its name.
+        prices: what each gateway charges, by its name.
     """
 
     public_url: str
@@ -75,9 +95,15 @@ class Settings:
     brand: str
     help_contact: str
     failure_message: str
+    send_timeout: float
+    unknown_replies: Literal["resend", "leave"]
+    unknown_notices: Literal["resend", "leave"]
     delay_after: float
     delay_message: str
     gateways: Mapping[str, Gateway]
+    shares: Mapping[str, int]
+    text_policies: Mapping[str, TextPolicy]
+    prices: Mapping[str, Prices]
 
     @property
     def company(self) -> Company:
@@ -95,6 +121,30 @@ class Settings:
         if self.delay_after == 0:
             return None
         return DelayNotice(timedelta(seconds=self.delay_after), self.delay_message)
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The gateways among which new conversations are divided."""
+        from messaging.routing import candidates_of  # noqa: PLC0415
+
+        return candidates_of(self.gateways, self.shares)
+
+    @property
+    def worker_plan(self) -> WorkerPlan:
+        """What a worker is to do."""
+        from messaging.delivery import DeliveryPolicy, request_timeout  # noqa: PLC0415
+        from messaging.worker import WorkerPlan  # noqa: PLC0415
+
+        return WorkerPlan(
+            gateways=self.gateways,
+            delivery=DeliveryPolicy.answering_within(
+                self.send_timeout,
+                resend_replies=self.unknown_replies == "resend",
+                resend_notices=self.unknown_notices == "resend",
+            ),
+            timeout=request_timeout(self.send_timeout),
+            delay=self.delay_notice,
+        )
 
     def gateway_for_number(self, number: str) -> Gateway:
         """The gateway that one of our numbers is at.
@@ -150,6 +200,8 @@ VENDORS: Mapping[str, _Vendor] = {
             "numbers": _Key(sender_numbers, required=True),
             "base_url": _Key(address),
             "per_second": _Key(positive),
+            "per_minute": _Key(whole),
+            "per_day": _Key(whole),
         },
         _twilio,
     ),
@@ -178,8 +230,20 @@ GENERAL: Mapping[str, _Key] = {
     "brand": _Key(text),
     "help_contact": _Key(text),
     "failure_message": _Key(text),
+    "send_timeout": _Key(positive),
+    "unknown_replies": _Key(choice("resend", "leave")),
+    "unknown_notices": _Key(choice("resend", "leave")),
     "delay_after": _Key(not_negative),
     "delay_message": _Key(text),
+    "encoding": _Key(choice(*Level)),
+    "long_texts": _Key(choice(*LongTexts)),
+    "longest_text": _Key(whole),
+    "currency": _Key(currency),
+}
+
+PRICES: Mapping[str, _Key] = {
+    "price_per_segment": _Key(price),
+    "price_per_media": _Key(price),
 }
 
 
@@ -229,15 +293,27 @@ def settings_from(
     general = _read(where, entries, GENERAL, "LINNET", environ, also=["gateways"])
     if not sections:
         raise SettingsError(f"{where}.gateways: write at least one of {', '.join(VENDORS)}")
-    gateways = {}
+    gateways, shares, prices = {}, {}, {}
     for name, written in sections.items():
         place = f"{where}.gateways.{name}"
         vendor = VENDORS.get(name)
         if vendor is None:
             raise SettingsError(f"{place}: there is no such gateway{_nearest(name, VENDORS)}")
-        values = _read(place, _mapping(written, place), vendor.keys, name.upper(), environ)
+        keys = {**vendor.keys, **PRICES, **WEIGHT}
+        values = _read(place, _mapping(written, place), keys, name.upper(), environ)
+        shares[name] = values.pop("weight", LARGEST_SHARE)
+        prices[name] = Prices(
+            per_segment=values.pop("price_per_segment", None),
+            per_media=values.pop("price_per_media", None),
+            currency=general.get("currency", "USD"),
+        )
         gateways[name] = vendor.make(_Section(place, general["public_url"], values))
     _each_number_once(gateways, f"{where}.gateways")
+    if not any(shares.values()):
+        raise SettingsError(
+            f"{where}.gateways: every weight is 0, so no new phone could be texted; "
+            "give one gateway a weight above 0"
+        )
     return Settings(
         public_url=general["public_url"],
         signature=general.get("signature", "enforce"),
@@ -246,10 +322,31 @@ def settings_from(
         brand=general.get("brand", BRAND),
         help_contact=general.get("help_contact", HELP_CONTACT),
         failure_message=general.get("failure_message", FAILURE_MESSAGE),
+        send_timeout=general.get("send_timeout", SEND_TIMEOUT),
+        unknown_replies=general.get("unknown_replies", "resend"),
+        unknown_notices=general.get("unknown_notices", "leave"),
         delay_after=general.get("delay_after", DELAY_SECONDS),
         delay_message=general.get("delay_message", DELAY_MESSAGE),
         gateways=gateways,
+        shares=shares,
+        text_policies={
+            name: _text_policy(general, gateway.capabilities.longest_body, where)
+            for name, gateway in gateways.items()
+        },
+        prices=prices,
     )
+
+
+def _text_policy(general: Mapping[str, Any], longest_body: int, where: str) -> TextPolicy:
+    try:
+        return TextPolicy(
+            longest=min(longest_body, general.get("longest_text", longest_body)),
+            encoding=Level(general.get("encoding", Level.SMART)),
+            long_texts=LongTexts(general.get("long_texts", LongTexts.PARTS)),
+            page_url=f"{general['public_url']}{PAGES}",
+        )
+    except ValueError as error:
+        raise SettingsError(f"{where}.longest_text: {error}") from error
 
 
 def _read(

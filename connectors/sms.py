@@ -29,7 +29,6 @@ from connectors.webhooks import WebhookHandler
 from database.pool import make_pool
 from database.url import database_url
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.composing import TextPolicy
 from messaging.inbox import store_events
 from messaging.spool import Spool
 from messaging.turn import TurnPolicy, TurnWorker
@@ -121,7 +120,7 @@ class SMSInput(InputChannel):
             listener,
             assistant,
             settings.company,
-            lambda gateway: TextPolicy(settings.gateways[gateway].capabilities.longest_body),
+            settings.text_policies,
             TurnPolicy(burst=timedelta(seconds=settings.burst_seconds)),
             clock,
             ids.new_id,
@@ -131,7 +130,7 @@ class SMSInput(InputChannel):
             # Imported here: 7 MB that only a process that sends pays.
             from messaging.worker import run_worker  # noqa: PLC0415
 
-            self._run(run_worker(url, settings.gateways, settings.delay_notice))
+            self._run(run_worker(url, settings.worker_plan))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._stack.push_async_callback(_end, asyncio.create_task(work))

@@ -1,22 +1,30 @@
-"""Delivery in SQL: which text may leave now, and what became of it.
+"""Delivery in SQL: which texts may leave now.
 
-The next text of a conversation is claimed only when no earlier one is open, and a unique
-index proves that never two are under way. A claim is a lease: a text whose lease ended while
-it was ``sending`` has an unknown outcome and is looked up, never simply sent again.
+The next text of a conversation is claimed only when no earlier one is open and none is under
+way, and a unique index proves that never two are. A claim is a lease: a text whose lease ended
+while it was ``sending`` has an unknown outcome and is looked up, never simply sent again.
+
+A number's pace is one row that workers compare and swap: nobody holds a lock on it while texts
+are looked at, and who comes second looks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from connectors.gateways.base import Capabilities, Outbound
+import psycopg
+
+from connectors.gateways.base import Capabilities, Gateway, Outbound
 from database.pool import Connection, Pool
-from messaging.pace import Allowance, admit
-from messaging.receipts import LOCK, apply_parked
+from messaging.caps import DAY, Windows, reserve, room
+from messaging.lanes import Lane
+from messaging.media import Attachment
+from messaging.pace import CATCH_UP_SECONDS, PARK_SECONDS, Waiting, admit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,234 +33,335 @@ class ClaimedText:
 
     Attributes:
         message: for the gateway.
+        kind: ``reply``, ``notice``, ...
         check: whether it is to be looked up rather than sent.
         expired: whether it is too old to be worth sending.
         attempts: requests to send it so far, this one included.
         checks: look-ups so far, without a result.
+        resends: times it was sent again although nobody knew whether it was out.
+        trace: W3C traceparent, where traces are kept.
     """
 
     id: UUID
     conversation_id: UUID
     gateway: str
     message: Outbound
+    kind: str
+    lane: Lane
     check: bool
     expired: bool
     attempts: int
     checks: int
+    resends: int
+    created_at: datetime
+    trace: str | None
 
 
-# No earlier text to the same phone is open.
-_HEAD_OF_ITS_LINE = """
-NOT EXISTS (
-    SELECT FROM outbound_text AS earlier
-    WHERE earlier.conversation_id = text.conversation_id AND earlier.seq < text.seq
-        AND earlier.state IN ('pending', 'sending', 'checking'))
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What there is to do now, and when to look again.
+
+    Attributes:
+        texts: to be sent or looked up.
+        next_in: seconds until more may leave; None where nothing is known to wait.
+    """
+
+    texts: Sequence[ClaimedText]
+    next_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bid:
+    """What a worker wants to take over for a number.
+
+    Attributes:
+        ids: of the texts; none where nothing may leave now.
+        seen: the pace as it was read; the bid fails if it is another one by now.
+        free_at: the pace afterwards.
+        passed: the count of texts afterwards.
+        next_in: seconds until more may leave.
+    """
+
+    gateway: str
+    number: str
+    ids: tuple[UUID, ...]
+    seen: datetime
+    free_at: datetime
+    passed: int
+    next_in: float | None
+
+
+PREPARE = """
+INSERT INTO sender_pace (gateway, number, free_at)
+SELECT gateway, number, now() FROM unnest(%(gateways)s::text[], %(numbers)s::text[])
+    AS ours (gateway, number)
+ON CONFLICT (gateway, number) DO NOTHING
 """
 
-CANDIDATES = f"""
-SELECT id, gateway, sender, segments, state FROM outbound_text AS text
-WHERE state IN ('pending', 'sending', 'checking') AND next_attempt_at <= now()
-    AND (lease_until IS NULL OR lease_until < now()) AND {_HEAD_OF_ITS_LINE}
-ORDER BY kind = 'notice', seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+# Read without a lock. For each number and lane an index gives the texts in order; one that is not
+# the next of its conversation is passed over.
+CANDIDATES = """
+SELECT text.id, text.lane, text.segments, text.next_attempt_at, pace.gateway, pace.number,
+    pace.free_at, pace.passed, now() AS now
+FROM unnest(%(gateways)s::text[], %(numbers)s::text[], %(most)s::int[])
+    AS ours (gateway, number, most)
+JOIN sender_pace AS pace USING (gateway, number)
+CROSS JOIN generate_series(0, 3) AS wanted (lane)
+CROSS JOIN LATERAL (
+    SELECT id, lane, segments, next_attempt_at FROM outbound_text AS text
+    WHERE state = 'pending' AND gateway = pace.gateway AND sender = pace.number
+        AND lane = wanted.lane AND next_attempt_at <= now() AND expires_at > now()
+        AND NOT EXISTS (
+            SELECT FROM outbound_text AS other
+            WHERE other.conversation_id = text.conversation_id
+                AND other.state IN ('pending', 'sending', 'checking')
+                AND (other.seq < text.seq OR other.state <> 'pending'))
+    ORDER BY next_attempt_at, seq LIMIT ours.most) AS text
 """
 
-PACE = """
-INSERT INTO sender_pace AS pace (gateway, number, free_at) VALUES (%(gateway)s, %(number)s, now())
-ON CONFLICT (gateway, number) DO UPDATE SET free_at = greatest(pace.free_at, now())
-RETURNING extract(epoch FROM free_at - now())::float AS busy
-"""
-
+# Succeeds only for numbers whose pace is what this worker has seen.
 RESERVE = """
-UPDATE sender_pace SET free_at = now() + %(busy)s
-WHERE gateway = %(gateway)s AND number = %(number)s
+UPDATE sender_pace AS pace SET free_at = wanted.free_at, passed = wanted.passed
+FROM unnest(%(gateways)s::text[], %(numbers)s::text[], %(seen)s::timestamptz[],
+    %(free_at)s::timestamptz[], %(passed)s::int[])
+    AS wanted (gateway, number, seen, free_at, passed)
+WHERE pace.gateway = wanted.gateway AND pace.number = wanted.number AND pace.free_at = wanted.seen
+RETURNING pace.gateway, pace.number
 """
 
-DEFER = "UPDATE outbound_text SET next_attempt_at = now() + %(delay)s WHERE id = ANY(%(ids)s)"
+RETURNED = """
+text.id, text.conversation_id, text.gateway, text.sender, text.recipient, text.body, text.media,
+text.kind, text.lane, text.first_attempt_at, text.attempts, text.checks, text.resends, text.seq,
+text.created_at, text.trace, text.state = 'checking' AS check, text.expires_at < now() AS expired,
+greatest(1, extract(epoch FROM text.expires_at - now()))::int AS valid_seconds
+"""
 
-CLAIM = """
-UPDATE outbound_text SET
-    state = CASE state WHEN 'pending' THEN 'sending' ELSE 'checking' END,
-    attempts = attempts + (state = 'pending')::int,
+CLAIM = f"""
+UPDATE outbound_text AS text SET state = 'sending', attempts = attempts + 1,
     first_attempt_at = coalesce(first_attempt_at, now()),
     lease_until = now() + %(lease)s, updated_at = now()
-WHERE id = ANY(%(ids)s)
-RETURNING id, conversation_id, gateway, sender, recipient, body, media, first_attempt_at, attempts,
-    checks, seq, state = 'checking' AS check, expires_at < now() AS expired
+FROM (SELECT id FROM outbound_text WHERE id = ANY(%(ids)s) AND state = 'pending'
+      FOR UPDATE SKIP LOCKED) AS free
+WHERE text.id = free.id
+RETURNING {RETURNED}
 """
 
+CLAIM_CHECKS = f"""
+UPDATE outbound_text AS text SET state = 'checking', lease_until = now() + %(lease)s,
+    updated_at = now()
+FROM (SELECT id FROM outbound_text
+      WHERE state IN ('sending', 'checking') AND greatest(next_attempt_at, lease_until) <= now()
+          AND gateway = ANY(%(gateways)s)
+      ORDER BY greatest(next_attempt_at, lease_until) LIMIT %(limit)s
+      FOR UPDATE SKIP LOCKED) AS due
+WHERE text.id = due.id
+RETURNING {RETURNED}
+"""
+
+# Ids of other texts to the same phone, and of earlier attempts at this one that failed.
 KNOWN = """
 SELECT vendor_id FROM outbound_text WHERE recipient = %(recipient)s AND gateway = %(gateway)s
     AND created_at > %(since)s AND vendor_id IS NOT NULL
+UNION SELECT vendor_id FROM receipt WHERE outbound_id = %(id)s
 """
 
-ACCEPTED = """
-UPDATE outbound_text SET state = 'sent', vendor_id = %(vendor_id)s, lease_until = NULL,
-    error_code = NULL, error_staff = NULL, ask_at = now() + %(ask)s, updated_at = now()
-WHERE id = %(id)s AND state IN ('sending', 'checking')
+NEXT_DUE = """
+SELECT extract(epoch FROM min(due) - now())::float AS seconds FROM (
+    SELECT (SELECT next_attempt_at FROM outbound_text AS text
+            WHERE state = 'pending' AND gateway = ours.gateway AND sender = ours.number
+                AND lane = wanted.lane AND next_attempt_at > now()
+            ORDER BY next_attempt_at LIMIT 1) AS due
+    FROM unnest(%(gateways)s::text[], %(numbers)s::text[]) AS ours (gateway, number)
+    CROSS JOIN generate_series(0, 3) AS wanted (lane)
+    UNION ALL
+    SELECT (SELECT greatest(next_attempt_at, lease_until) FROM outbound_text
+            WHERE state IN ('sending', 'checking')
+            ORDER BY greatest(next_attempt_at, lease_until) LIMIT 1)
+) AS dues
 """
 
-SETTLED = """
-UPDATE outbound_text SET state = %(state)s, lease_until = NULL, checks = %(checks)s,
-    next_attempt_at = now() + %(delay)s, error_code = %(code)s, error_staff = %(staff)s,
-    updated_at = now()
-WHERE id = %(id)s AND state IN ('sending', 'checking')
-RETURNING conversation_id
-"""
-
-SUPPRESS = """
-UPDATE conversation SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = %(id)s
-"""
-
-# Asked before every claim, because most wake-ups find nothing due; so it must not look at every
-# text that waits when one is due.
-NEXT_DUE = f"""
-SELECT CASE WHEN EXISTS (
-    SELECT FROM outbound_text AS text
-    WHERE state IN ('pending', 'sending', 'checking') AND next_attempt_at <= now()
-        AND (lease_until IS NULL OR lease_until < now()) AND {_HEAD_OF_ITS_LINE})
-THEN 0 ELSE (
-    SELECT extract(epoch FROM min(greatest(next_attempt_at, lease_until)) - now())::float
-    FROM outbound_text AS text
-    WHERE state IN ('pending', 'sending', 'checking') AND {_HEAD_OF_ITS_LINE})
-END AS seconds
+PARK = """
+WITH parked AS (
+    UPDATE outbound_text SET next_attempt_at = %(until)s,
+        expires_at = greatest(expires_at, %(until)s::timestamptz + (expires_at - created_at)),
+        updated_at = now()
+    WHERE id = ANY(%(ids)s) AND state = 'pending' RETURNING id)
+INSERT INTO text_event (outbound_id, at, kind, code, detail)
+SELECT id, now(), 'parked', 'daily-cap', %(detail)s FROM parked
 """
 
 
-async def claim(
-    pool: Pool, limit: int, lease: timedelta, capabilities: Callable[[str], Capabilities]
-) -> list[ClaimedText]:
-    """Texts that may leave now, as many as their numbers' pace admits.
+class Queue:
+    """The texts that wait for the numbers of some gateways.
 
     Args:
         pool: of connections.
-        limit: texts at most.
-        lease: how long this worker may take over each.
-        capabilities: of a gateway by its name.
+        gateways: by name.
+        lease: how long a worker may take over one text.
     """
-    async with pool.connection() as connection, connection.transaction():
-        cursor = await connection.execute(CANDIDATES, {"limit": limit})
-        candidates = await cursor.fetchall()
-        admitted = [row["id"] for row in candidates if row["state"] != "pending"]
-        pending = [row for row in candidates if row["state"] == "pending"]
-        for sender in sorted({(row["gateway"], row["sender"]) for row in pending}):
-            mine = [row for row in pending if (row["gateway"], row["sender"]) == sender]
-            admitted += await _admit(connection, *sender, mine, capabilities(sender[0]))
-        if not admitted:
-            return []
-        cursor = await connection.execute(CLAIM, {"ids": admitted, "lease": lease})
-        rows = sorted(await cursor.fetchall(), key=lambda row: row["seq"])
-        return [await _claimed(connection, row) for row in rows]
 
+    def __init__(self, pool: Pool, gateways: Mapping[str, Gateway], lease: timedelta) -> None:
+        self._pool = pool
+        self._lease = lease
+        self._can = {name: gateway.capabilities for name, gateway in gateways.items()}
+        ours = [(name, number) for name, gateway in gateways.items() for number in gateway.numbers]
+        self._ours: dict[str, Any] = {
+            "gateways": [name for name, _ in ours],
+            "numbers": [number for _, number in ours],
+            "most": [_most(self._can[name]) for name, _ in ours],
+        }
 
-async def _admit(
-    connection: Connection,
-    gateway: str,
-    number: str,
-    rows: Sequence[Mapping[str, Any]],
-    can: Capabilities,
-) -> list[UUID]:
-    key = {"gateway": gateway, "number": number}
-    pace = await (await connection.execute(PACE, key)).fetchone()
-    assert pace is not None  # noqa: S101  the statement always returns a row
-    costs = [
-        row["segments"] / can.per_second if can.paced_by_segment else 1 / can.per_second
-        for row in rows
-    ]
-    allowance: Allowance = admit(pace["busy"], costs)
-    ids = [row["id"] for row in rows]
-    if allowance.count < len(ids):
-        delay = timedelta(seconds=allowance.next_in)
-        await connection.execute(DEFER, {"ids": ids[allowance.count :], "delay": delay})
-    await connection.execute(RESERVE, key | {"busy": timedelta(seconds=allowance.busy)})
-    return ids[: allowance.count]
+    async def prepare(self) -> None:
+        """Make the row of each number's pace; once, before anything is claimed."""
+        async with self._pool.connection() as connection:
+            await connection.execute(PREPARE, self._ours)
 
+    async def claim(self, limit: int) -> Claimed:
+        """Texts that may leave or be looked up now, as many as their numbers' pace admits.
 
-async def _claimed(connection: Connection, row: Mapping[str, Any]) -> ClaimedText:
-    known: frozenset[str] = frozenset()
-    if row["check"]:
-        since = row["first_attempt_at"] - timedelta(days=1)
-        others = await connection.execute(KNOWN, dict(row) | {"since": since})
-        known = frozenset(other["vendor_id"] for other in await others.fetchall())
-    return ClaimedText(
-        id=row["id"],
-        conversation_id=row["conversation_id"],
-        gateway=row["gateway"],
-        message=Outbound(
-            id=str(row["id"]),
-            sender=row["sender"],
-            recipient=row["recipient"],
-            body=row["body"],
-            media=tuple(row["media"]),
-            first_attempt_at=row["first_attempt_at"],
-            known_ids=known,
-        ),
-        check=row["check"],
-        expired=row["expired"],
-        attempts=row["attempts"],
-        checks=row["checks"],
-    )
+        Args:
+            limit: texts at most.
+        """
+        async with self._pool.connection() as connection:
+            values = self._ours | {"limit": limit, "lease": self._lease}
+            async with connection.pipeline():
+                checks = await connection.execute(CLAIM_CHECKS, values)
+                candidates = await connection.execute(CANDIDATES, values)
+            due = await checks.fetchall()
+            found = await candidates.fetchall()
+            ids, next_in = await self._admit(connection, found, limit - len(due))
+            if ids:
+                try:
+                    cursor = await connection.execute(CLAIM, values | {"ids": ids})
+                except psycopg.errors.UniqueViolation:
+                    # Another text of one of these phones has just got under way again.
+                    return Claimed([await self._claimed(connection, row) for row in due], 0.05)
+                place = {id: index for index, id in enumerate(ids)}
+                due += sorted(await cursor.fetchall(), key=lambda row: place[row["id"]])
+            return Claimed([await self._claimed(connection, row) for row in due], next_in)
 
+    async def next_due(self) -> float | None:
+        """Seconds until a text that waits for its time is due; None where none waits."""
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(NEXT_DUE, self._ours)).fetchone()
+        return None if row is None or row["seconds"] is None else max(0.0, row["seconds"])
 
-async def accepted(
-    pool: Pool, text: ClaimedText, vendor_id: str, now: datetime, ask: timedelta | None
-) -> None:
-    """Record that the vendor took the text, and apply receipts that came before this.
+    async def _admit(
+        self, connection: Connection, candidates: Sequence[Mapping[str, Any]], limit: int
+    ) -> tuple[list[UUID], float | None]:
+        """Which of them may leave, with their numbers' pace and caps reserved for them."""
+        rows_of: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for row in sorted(candidates, key=lambda row: (row["lane"], row["next_attempt_at"])):
+            rows_of.setdefault((row["gateway"], row["number"]), []).append(row)
+        bids: list[_Bid] = []
+        waits: list[float] = []
+        for rows in rows_of.values():
+            bid = await self._bid(connection, rows, limit)
+            if bid.ids:
+                bids.append(bid)
+                limit -= len(bid.ids)
+            if bid.next_in is not None:
+                waits.append(bid.next_in)
+        if not bids:
+            return [], min(waits, default=None)
+        swap = {
+            "gateways": [bid.gateway for bid in bids],
+            "numbers": [bid.number for bid in bids],
+            "seen": [bid.seen for bid in bids],
+            "free_at": [bid.free_at for bid in bids],
+            "passed": [bid.passed for bid in bids],
+        }
+        cursor = await connection.execute(RESERVE, swap)
+        won = {(row["gateway"], row["number"]) for row in await cursor.fetchall()}
+        if len(won) < len(bids):
+            waits.append(0.0)  # another worker was faster: look again at what is left
+        ids = [id for bid in bids if (bid.gateway, bid.number) in won for id in bid.ids]
+        return ids, min(waits, default=None)
 
-    Args:
-        pool: of connections.
-        text: that was sent.
-        vendor_id: the vendor's id for it.
-        now: the time, UTC.
-        ask: when to ask a vendor that posts no receipts, from now.
-    """
-    values = {"id": text.id, "gateway": text.gateway, "vendor_id": vendor_id, "ask": ask}
-    async with pool.connection() as connection, connection.transaction():
-        await connection.execute(LOCK, values)
-        await connection.execute(ACCEPTED, values)
-        await apply_parked(connection, text.gateway, vendor_id, now)
-
-
-async def settle(
-    pool: Pool,
-    text: ClaimedText,
-    state: str,
-    *,
-    delay: float = 0.0,
-    checks: int = 0,
-    code: str | None = None,
-    staff: str | None = None,
-    suppress: bool = False,
-) -> None:
-    """Record any other outcome.
-
-    Args:
-        pool: of connections.
-        text: that was tried.
-        state: ``pending`` to send it again, ``checking`` to look it up, ``unknown``, ``failed``.
-        delay: seconds until the next step.
-        checks: look-ups without a result so far.
-        code: why, for engineers.
-        staff: why, for the front desk.
-        suppress: whether this phone is to get no more texts.
-    """
-    async with pool.connection() as connection, connection.transaction():
-        await connection.execute(
-            SETTLED,
-            {
-                "id": text.id,
-                "state": state,
-                "delay": timedelta(seconds=delay),
-                "checks": checks,
-                "code": code,
-                "staff": staff,
-            },
+    async def _bid(
+        self, connection: Connection, rows: Sequence[Mapping[str, Any]], limit: int
+    ) -> _Bid:
+        """What one number may take over, by its caps and its pace."""
+        first, now = rows[0], rows[0]["now"]
+        can = self._can[first["gateway"]]
+        windows = Windows.at(now, can)
+        left = await room(connection, first["gateway"], windows, can)
+        fitting = _within(rows, left.segments)
+        base = max(first["free_at"], now - timedelta(seconds=CATCH_UP_SECONDS))
+        allowed = admit(
+            (base - now).total_seconds(),
+            first["passed"],
+            [Waiting(row["id"], Lane(row["lane"]), _cost(row, can)) for row in fitting],
+            limit,
         )
-        if suppress:
-            await connection.execute(SUPPRESS, {"id": text.conversation_id})
+        ids, next_in = allowed.ids, allowed.next_in
+        spent = sum(row["segments"] for row in fitting if row["id"] in ids)
+        if ids and not await reserve(connection, first["gateway"], windows, can, spent):
+            ids, next_in = (), 0.0  # another worker has just used the cap up
+        elif not fitting and left.cap == DAY:
+            await self._park(connection, rows, windows)
+        elif len(fitting) < len(rows) and next_in is None:
+            next_in = (windows.ends(left.cap) - now).total_seconds()
+        return _Bid(
+            gateway=first["gateway"],
+            number=first["number"],
+            ids=ids,
+            seen=first["free_at"],
+            free_at=base + timedelta(seconds=allowed.seconds),
+            passed=allowed.passed,
+            next_in=next_in,
+        )
+
+    async def _park(
+        self, connection: Connection, rows: Sequence[Mapping[str, Any]], windows: Windows
+    ) -> None:
+        until = windows.ends(DAY)
+        detail = f"the day's limit is used up; it leaves after {until:%Y-%m-%d %H:%M %Z}"
+        values = {"ids": [row["id"] for row in rows], "until": until, "detail": detail}
+        await connection.execute(PARK, values)
+
+    async def _claimed(self, connection: Connection, row: Mapping[str, Any]) -> ClaimedText:
+        known: frozenset[str] = frozenset()
+        if row["check"] and self._can[row["gateway"]].look_up:
+            since = (row["first_attempt_at"] or row["created_at"]) - timedelta(days=1)
+            cursor = await connection.execute(KNOWN, dict(row) | {"since": since})
+            known = frozenset(other["vendor_id"] for other in await cursor.fetchall())
+        return ClaimedText(
+            id=row["id"],
+            conversation_id=row["conversation_id"],
+            gateway=row["gateway"],
+            message=Outbound(
+                id=str(row["id"]),
+                sender=row["sender"],
+                recipient=row["recipient"],
+                body=row["body"],
+                media=tuple(Attachment.from_json(file) for file in row["media"]),
+                valid_seconds=row["valid_seconds"],
+                first_attempt_at=row["first_attempt_at"],
+                known_ids=known,
+            ),
+            kind=row["kind"],
+            lane=Lane(row["lane"]),
+            check=row["check"],
+            expired=row["expired"],
+            attempts=row["attempts"],
+            checks=row["checks"],
+            resends=row["resends"],
+            created_at=row["created_at"],
+            trace=row["trace"],
+        )
 
 
-async def next_due(pool: Pool) -> float | None:
-    """Seconds until a text may be claimed, 0 for now; None where nothing waits."""
-    async with pool.connection() as connection:
-        row = await (await connection.execute(NEXT_DUE)).fetchone()
-    return None if row is None else row["seconds"]
+def _most(can: Capabilities) -> int:
+    """Texts that a number could take over at once, and one to know that more wait."""
+    return int(max(PARK_SECONDS.values()) * can.per_second) + 2
+
+
+def _cost(row: Mapping[str, Any], can: Capabilities) -> float:
+    return (row["segments"] if can.paced_by_segment else 1) / can.per_second
+
+
+def _within(rows: Sequence[Mapping[str, Any]], segments: float) -> list[Mapping[str, Any]]:
+    """The rows from the first one on that fit into so many segments."""
+    used = accumulate(row["segments"] for row in rows)
+    return [row for row, so_far in zip(rows, used, strict=True) if so_far <= segments]

@@ -27,6 +27,7 @@ WITH talk AS (
         SELECT FROM inbound_text WHERE gateway = %(gateway)s AND external_id = %(external_id)s)
     ON CONFLICT (number, phone) DO UPDATE SET
         gateway = EXCLUDED.gateway,
+        unreachable_code = NULL,
         waiting_since = coalesce(c.waiting_since, now()),
         turn_due_at = least(now() + %(burst)s, coalesce(c.waiting_since, now()) + %(longest)s)
     RETURNING id

@@ -1,7 +1,12 @@
-"""The vendors' word about texts of ours: kept, counted once, never taking a state back."""
+"""The vendors' word about texts of ours: kept, counted once, never taking a state back.
+
+A receipt names its text by the vendor's id. Where the vendor gives our own id back too, the text
+is found even if the answer to its request was lost, and an unknown outcome is known again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +16,14 @@ from connectors.gateways.base import Receipt
 from database.pool import Connection
 
 # Whoever stores a receipt and whoever records a vendor's id take this lock, so that a receipt
-# that overtakes the answer to its own request is matched by one or the other.
-LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(gateway)s || ' ' || %(vendor_id)s, 0))"
+# that overtakes the answer to its own request is matched by one or the other. Taken in order, so
+# that two who lock several do not wait for each other.
+LOCK = """
+SELECT pg_advisory_xact_lock(key) FROM (
+    SELECT hashtextextended(gateway || ' ' || vendor_id, 0) AS key
+    FROM unnest(%(gateways)s::text[], %(vendor_ids)s::text[]) AS given (gateway, vendor_id)
+    ORDER BY 1) AS keys
+"""
 
 INSERT = """
 INSERT INTO receipt (gateway, vendor_id, status, vendor_status, code, raw, received_at)
@@ -20,28 +31,62 @@ VALUES (%(gateway)s, %(vendor_id)s, %(status)s, %(vendor_status)s, %(code)s, %(r
 ON CONFLICT (gateway, vendor_id, vendor_status) DO NOTHING
 """
 
+# The text that the vendor's id is known of; else the one that our own id names, as long as no
+# answer is known. An attempt that failed for good is not taken for a new one because its earlier
+# receipts come late.
 APPLY = """
 WITH named AS (
-    UPDATE outbound_text SET
-        state = CASE WHEN text_state_rank(%(state)s) > text_state_rank(state)
-                     THEN %(state)s ELSE state END,
-        vendor_status = CASE WHEN text_state_rank(%(state)s) > text_state_rank(state)
-                     THEN %(vendor_status)s ELSE coalesce(vendor_status, %(vendor_status)s) END,
-        error_code = CASE WHEN %(state)s = 'failed' AND text_state_rank(state) < 4
-                     THEN %(code)s ELSE error_code END,
-        ask_at = CASE WHEN %(state)s IN ('delivered', 'failed') THEN NULL ELSE ask_at END,
-        updated_at = %(at)s
+    SELECT id, false AS by_reference FROM outbound_text
     WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s
-    RETURNING id
+    UNION ALL
+    SELECT id, true FROM outbound_text
+    WHERE id = %(reference)s AND gateway = %(gateway)s AND vendor_id IS NULL
+        AND state IN ('pending', 'sending', 'checking', 'unknown', 'failed')
+        AND (%(state)s IN ('delivered', 'failed') OR NOT EXISTS (
+            SELECT FROM receipt WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s
+                AND status = 'failed'))
+        AND (%(state)s <> 'failed' OR state IN ('sending', 'checking', 'unknown'))
+), applied AS (
+    UPDATE outbound_text AS text SET
+        state = CASE WHEN by_reference OR text_state_rank(%(state)s) > text_state_rank(state)
+                     THEN %(state)s ELSE state END,
+        vendor_status = CASE WHEN by_reference
+                         OR text_state_rank(%(state)s) > text_state_rank(state)
+                     THEN %(vendor_status)s ELSE coalesce(vendor_status, %(vendor_status)s) END,
+        error_code = CASE WHEN %(state)s = 'failed' AND text_state_rank(state) < 4 THEN %(code)s
+                     WHEN by_reference THEN NULL ELSE error_code END,
+        error_staff = CASE WHEN by_reference THEN NULL ELSE error_staff END,
+        lease_until = CASE WHEN by_reference THEN NULL ELSE lease_until END,
+        accepted_at = coalesce(accepted_at, %(at)s),
+        vendor_id = %(vendor_id)s,
+        ask_at = CASE WHEN %(state)s IN ('delivered', 'failed') THEN NULL
+                     WHEN by_reference THEN %(at)s + interval '10 minutes' ELSE ask_at END,
+        updated_at = %(at)s
+    FROM named WHERE text.id = named.id
+    -- The next text to this phone may leave now.
+    RETURNING text.id, CASE WHEN by_reference THEN pg_notify('linnet_outbox', '') END
 )
-UPDATE receipt SET outbound_id = named.id FROM named
+UPDATE receipt SET outbound_id = applied.id FROM applied
 WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s AND vendor_status = %(vendor_status)s
 """
 
+# A text of ours that the vendor has twice: it was sent again although it was out.
+SECOND_COPY = """
+INSERT INTO text_event (outbound_id, at, kind, code, detail)
+SELECT id, %(at)s, 'second-copy', %(vendor_status)s, 'the vendor also has it as ' || %(vendor_id)s
+FROM outbound_text AS text
+WHERE id = %(reference)s AND vendor_id <> %(vendor_id)s
+    AND %(state)s IN ('sent', 'delivered')
+    AND NOT EXISTS (SELECT FROM receipt WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s
+        AND (status = 'failed' OR outbound_id IS NOT NULL))
+    AND NOT EXISTS (SELECT FROM text_event WHERE outbound_id = text.id AND kind = 'second-copy')
+"""
+
 PARKED = """
-SELECT status, vendor_status, code, received_at FROM receipt
-WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s AND outbound_id IS NULL
-ORDER BY id
+SELECT receipt.gateway, receipt.vendor_id, status, vendor_status, code
+FROM receipt JOIN unnest(%(gateways)s::text[], %(vendor_ids)s::text[])
+    AS given (gateway, vendor_id) USING (gateway, vendor_id)
+WHERE outbound_id IS NULL ORDER BY receipt.id
 """
 
 
@@ -62,7 +107,9 @@ async def store_receipt(
     values: dict[str, Any] = {
         "gateway": gateway,
         "vendor_id": receipt.vendor_id,
+        "reference": receipt.reference,
         "status": str(receipt.status),
+        "state": state_of(receipt.status),
         "vendor_status": receipt.vendor_status,
         "code": receipt.code,
         "raw": Jsonb(dict(receipt.raw)),
@@ -71,26 +118,47 @@ async def store_receipt(
     # Each statement sees what was committed before it, the lock's wait included. Applying is
     # harmless where the receipt was known, so nothing waits for an answer in between.
     async with connection.transaction(), connection.pipeline():
-        await connection.execute(LOCK, values)
+        await lock(connection, [(gateway, receipt.vendor_id)])
         inserted = await connection.execute(INSERT, values)
-        await connection.execute(APPLY, values | {"state": state_of(values["status"])})
+        await connection.execute(APPLY, values)
+        if receipt.reference is not None:
+            await connection.execute(SECOND_COPY, values)
     return inserted.rowcount > 0
 
 
-async def apply_parked(connection: Connection, gateway: str, vendor_id: str, now: datetime) -> None:
-    """Apply receipts that came before their text's id; within the transaction that records it.
+async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
+    """Keep everybody else from these texts of vendors until the transaction ends.
 
     Args:
-        connection: in the transaction that writes ``vendor_id``.
-        gateway: the name of the gateway.
-        vendor_id: the id that the vendor gave.
+        connection: in a transaction.
+        keys: gateways and the vendors' ids.
+    """
+    await connection.execute(LOCK, _columns(keys))
+
+
+async def apply_parked(
+    connection: Connection, keys: Sequence[tuple[str, str]], now: datetime
+) -> None:
+    """Apply receipts that came before their texts' ids; within the transaction that records them.
+
+    Args:
+        connection: in the transaction that writes the vendors' ids.
+        keys: gateways and the vendors' ids.
         now: the time, UTC.
     """
-    key = {"gateway": gateway, "vendor_id": vendor_id}
-    for row in await (await connection.execute(PARKED, key)).fetchall():
-        await connection.execute(APPLY, key | row | {"state": state_of(row["status"]), "at": now})
+    cursor = await connection.execute(PARKED, _columns(keys))
+    for row in await cursor.fetchall():
+        values = {"state": state_of(row["status"]), "reference": None, "at": now}
+        await connection.execute(APPLY, row | values)
 
 
 def state_of(status: str) -> str:
     """The state of a text for a receipt's status; one that is only queued is sent for us."""
-    return "sent" if status == "queued" else status
+    return "sent" if status == "queued" else str(status)
+
+
+def _columns(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    return {
+        "gateways": [gateway for gateway, _ in keys],
+        "vendor_ids": [vendor_id for _, vendor_id in keys],
+    }

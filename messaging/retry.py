@@ -44,7 +44,7 @@ SOON = Schedule(attempts=8, first=2.0)
 LATER = Schedule(attempts=4, first=600.0, longest=3_600.0)
 """10, 20, 40 min: for a phone that is off, a network that is full."""
 
-ONCE_LATER = Schedule(attempts=2, first=600.0)
+ONCE_LATER = Schedule(attempts=2, first=600.0, longest=600.0)
 """Once, after 10 min: for a failure without a known reason."""
 
 AFTER_BLOCK = Schedule(attempts=3, first=1_800.0, longest=3_600.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,45 +19,60 @@ from database.pool import make_pool
 from messaging.backlog import DelayNotice, tell_delays
 from messaging.cancellation import cancelled
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.delivery import DeliveryPolicy, DeliveryWorker
-from messaging.inquiry import ask_vendors
+from messaging.delivery import SEND_SECONDS, DeliveryPolicy, DeliveryWorker, request_timeout
+from messaging.inquiry import Inquiry
+from messaging.judgement import judge
+from messaging.outcomes import expire
 from messaging.prompts import expire_prompts
 from messaging.wake import Listener
 
 log = structlog.get_logger(__name__)
 
-# Together less than the lease of delivery: no text is looked up while its request may live.
-TIMEOUT = httpx.Timeout(connect=5.0, read=15.0, write=5.0, pool=4.0)
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What a worker is to do.
+
+    Attributes:
+        gateways: by name.
+        delivery: times and limits of sending.
+        timeout: of a request to a vendor; shorter in all than the lease of a text, so that no
+            text is looked up while its request may live.
+        delay: what customers are told who wait for an answer; None where they are not.
+    """
+
+    gateways: Mapping[str, Gateway]
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    timeout: httpx.Timeout = field(default_factory=lambda: request_timeout(SEND_SECONDS))
+    delay: DelayNotice | None = None
 
 
 async def run_worker(
-    database_url: str,
-    gateways: Mapping[str, Gateway],
-    delay: DelayNotice | None,
-    *,
-    health_file: Path | None = None,
+    database_url: str, plan: WorkerPlan, *, health_file: Path | None = None
 ) -> None:
     """Work until cancelled.
 
     Args:
         database_url: of the database.
-        gateways: by name.
-        delay: what customers are told who wait for an answer; None where they are not.
+        plan: what to do.
         health_file: touched every second while the worker is well.
     """
+    gateways = plan.gateways
     clock, ids = SystemClock(), TimeOrderedIds()
     async with (
         make_pool(database_url) as pool,
         Listener(database_url, "linnet_outbox") as listener,
-        httpx.AsyncClient(timeout=TIMEOUT, limits=httpx.Limits(max_connections=100)) as http,
+        httpx.AsyncClient(timeout=plan.timeout, limits=httpx.Limits(max_connections=100)) as http,
         asyncio.TaskGroup() as tasks,
     ):
-        delivery = DeliveryWorker(pool, listener, gateways, http, DeliveryPolicy(), clock)
+        delivery = DeliveryWorker(pool, listener, gateways, http, plan.delivery, clock)
         tasks.create_task(delivery.run())
-        tasks.create_task(_every(1.0, lambda: ask_vendors(pool, gateways, http, clock)))
+        tasks.create_task(_every(1.0, Inquiry(pool, gateways, http, clock).ask_due))
         tasks.create_task(_every(1.0, lambda: expire_prompts(pool, clock.now(), ids.new_id)))
-        if delay is not None:
-            tell = partial(tell_delays, pool, gateways, delay, clock, ids.new_id)
+        tasks.create_task(_every(1.0, lambda: judge(pool, gateways, random.random)))
+        tasks.create_task(_every(1.0, lambda: expire(pool)))
+        if plan.delay is not None:
+            tell = partial(tell_delays, pool, gateways, plan.delay, clock, ids.new_id)
             tasks.create_task(_every(1.0, tell))
         if health_file is not None:
             tasks.create_task(_beat(health_file))

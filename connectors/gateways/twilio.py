@@ -33,6 +33,7 @@ from connectors.gateways.base import (
 )
 from connectors.gateways.exchange import (
     BAD_REQUEST,
+    NOT_FOUND,
     REQUEST_TIMEOUT,
     SERVER_ERROR,
     TOO_MANY_REQUESTS,
@@ -98,6 +99,13 @@ United States and Canada (and for numbers of Australia, which we leave out)."""
 
 PAGE_SIZE = 200
 PAGES_MOST = 10
+LONGEST_PAGE = 1_000
+
+BUSY_SECONDS = 30.0
+"""How long Twilio is left alone after a 429 that names no time."""
+
+RECORDED = ("status", "error_code", "error_message", "num_segments", "date_sent", "date_updated")
+"""What is kept of a text as Twilio shows it: not its words and numbers, which we have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ class TwilioSettings:
         base_url: of the REST API.
         per_second: segments a second that one number may send: a long code 1, toll-free 3,
             a short code 10 to 100.
+        per_minute: segments a minute of all numbers, where a 10DLC campaign has such a cap.
+        per_day: segments in a Pacific day of all numbers, where a 10DLC brand has such a cap.
     """
 
     account_sid: str
@@ -121,6 +131,8 @@ class TwilioSettings:
     public_url: str
     base_url: str = "https://api.twilio.com"
     per_second: float = 1.0
+    per_minute: int | None = None
+    per_day: int | None = None
 
 
 class TwilioGateway:
@@ -143,9 +155,12 @@ class TwilioGateway:
             look_up=True,
             reports_status=True,
             receipts_name_us=True,
+            lists=True,
             media=MEDIA,
             longest_body=1600,
             per_second=settings.per_second,
+            per_minute=settings.per_minute,
+            per_day=settings.per_day,
         )
 
     def verify(self, request: WebhookRequest) -> None:
@@ -263,45 +278,78 @@ class TwilioGateway:
         if message.first_attempt_at is not None:
             since = (message.first_attempt_at - SKEW).astimezone(UTC)
             lists.insert(0, ({**between, "DateSent>": f"{since:%Y-%m-%d}"}, PAGES_MOST))
-        for params, pages in lists:
-            for row in await self._list(http, params, pages):
-                if _is_this(row, message, since):
-                    return Accepted(str(row["sid"]))
+        for params, most in lists:
+            read = 0
+            async for rows in self._pages(http, params):
+                for row in rows:
+                    if _is_this(row, message, since):
+                        return Accepted(str(row["sid"]))
+                read += 1
+                if read == most:
+                    break
         return None
 
     async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
-        """Nothing: Twilio posts receipts by itself."""
-        return None
+        """The state of a text that Twilio took.
+
+        Raises:
+            LookUpFailed: Twilio could not be asked.
+        """
+        response = await self._request(http, "GET", f"{self._account}/Messages/{vendor_id}.json")
+        if not isinstance(response, (Refused, Unknown)) and response.status_code == NOT_FOUND:
+            return None
+        row = _said(response)
+        if row.get("sid") != vendor_id:
+            raise LookUpFailed("Twilio answered with something else than the text")
+        return _receipt(row)
 
     async def texts_between(
         self, since: datetime, until: datetime, http: httpx.AsyncClient
     ) -> AsyncIterator[Listed]:
-        """Not yet."""
-        raise LookUpFailed("not yet")
-        yield  # what makes it an iterator
+        """Every text that left our numbers from ``since`` up to, not including, ``until``.
+
+        A text that never left, because it failed before, may have no date of sending and is
+        then not listed.
+
+        Raises:
+            LookUpFailed: Twilio could not be asked, also in the middle of the list.
+        """
+        params = {
+            "DateSent>": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "DateSent<": f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "PageSize": str(LONGEST_PAGE),
+        }
+        async for rows in self._pages(http, params):
+            for row in rows:
+                ours = row.get("direction") != "inbound" and row.get("from") in self.numbers
+                # Twilio counts both ends in.
+                if ours and since <= _date(row, "date_sent") < until:
+                    yield Listed(
+                        receipt=_receipt(row),
+                        sender=str(row["from"]),
+                        recipient=str(row.get("to")),
+                        body=str(row.get("body") or ""),
+                        created_at=_date(row, "date_created"),
+                    )
 
     def media_credentials(self, url: str) -> tuple[str, str] | None:
         """Not yet."""
         return None
 
-    async def _list(
-        self, http: httpx.AsyncClient, params: Mapping[str, str], pages: int
-    ) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
+    async def _pages(
+        self, http: httpx.AsyncClient, params: Mapping[str, str]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
         url, query = f"{self._account}/Messages.json", dict(params)
-        for _ in range(pages):
+        while True:
             response = await self._request(http, "GET", url, **({"params": query} if query else {}))
-            if isinstance(response, (Refused, Unknown)):
-                raise LookUpFailed("Twilio gave no answer")
-            said = json_object(response)
-            if not response.is_success or not isinstance(said.get("messages"), list):
-                raise LookUpFailed(f"Twilio answered {response.status_code}")
-            rows += said["messages"]
+            said = _said(response)
+            if not isinstance(said.get("messages"), list):
+                raise LookUpFailed("Twilio answered with something else than a list")
+            yield said["messages"]
             if not said.get("next_page_uri"):
-                break
+                return
             # The next page's address has the search in it already.
             url, query = f"{self._settings.base_url}{said['next_page_uri']}", {}
-        return rows
 
     async def _request(
         self, http: httpx.AsyncClient, method: str, url: str, **parts: Any
@@ -392,11 +440,33 @@ def _is_this(row: Mapping[str, Any], message: Outbound, since: datetime | None) 
         return False
     if (row.get("to"), row.get("from")) != (message.recipient, message.sender):
         return False
-    return since is None or _created(row) >= since
+    return since is None or _date(row, "date_created") >= since
 
 
-def _created(row: Mapping[str, Any]) -> datetime:
+def _said(response: httpx.Response | Refused | Unknown) -> dict[str, Any]:
+    if isinstance(response, (Refused, Unknown)):
+        raise LookUpFailed("Twilio gave no answer")
+    if not response.is_success:
+        wait = retry_after(response)
+        if wait is None and response.status_code == TOO_MANY_REQUESTS:
+            wait = BUSY_SECONDS
+        raise LookUpFailed(f"Twilio answered {response.status_code}", wait)
+    return json_object(response)
+
+
+def _receipt(row: Mapping[str, Any]) -> Receipt:
+    status, code = str(row.get("status")), row.get("error_code")
+    return Receipt(
+        vendor_id=str(row.get("sid")),
+        status=STATUSES.get(status.lower(), Status.QUEUED),
+        vendor_status=status,
+        code=None if code is None else str(code),
+        raw={name: row[name] for name in RECORDED if row.get(name) is not None},
+    )
+
+
+def _date(row: Mapping[str, Any], name: str) -> datetime:
     try:
-        return parsedate_to_datetime(str(row.get("date_created")))
+        return parsedate_to_datetime(str(row.get(name)))
     except ValueError as error:
         raise LookUpFailed("Twilio listed a text without its time") from error

@@ -12,13 +12,16 @@ from typing import Any
 import httpx
 
 from connectors.gateways.base import Accepted, Capabilities, Inbound, Outcome, Receipt
+from connectors.gateways.twilio_codes import CODES
 from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.composing import TextPolicy
 from messaging.delivery import DeliveryPolicy, DeliveryWorker
 from messaging.inbox import store_events
+from messaging.judgement import judge
+from messaging.outcomes import expire
 from messaging.screening import Company
+from messaging.text_policy import TextPolicy
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.wake import Listener
 
@@ -72,7 +75,7 @@ async def turn_worker(
             listener,
             assistant,
             COMPANY,
-            lambda _: text_policy,
+            {"twilio": text_policy},
             policy,
             SystemClock(),
             TimeOrderedIds().new_id,
@@ -92,14 +95,18 @@ class ScriptedGateway:
     name = "twilio"
     numbers = (OURS,)
 
-    def __init__(self, *outcomes: Outcome, look_up: bool = True, per_second: float = 1000) -> None:
+    codes = CODES
+
+    def __init__(
+        self, *outcomes: Outcome, look_up: bool = True, per_second: float = 1000, **can: Any
+    ) -> None:
         self.outcomes = list(outcomes)
         self.capabilities = Capabilities(
             look_up=look_up,
             reports_status=look_up,
-            media=True,
             longest_body=1600,
             per_second=per_second,
+            **can,
         )
         self.sent: list[Any] = []
         self.found: list[Accepted | Exception | None] = []
@@ -131,12 +138,22 @@ async def delivery_worker(pool: Pool, url: str, gateway: Any, policy: DeliveryPo
     async with Listener(url, "linnet_outbox") as listener, httpx.AsyncClient() as http:
         worker = DeliveryWorker(pool, listener, {"twilio": gateway}, http, policy, SystemClock())
         task = asyncio.create_task(worker.run())
+        upkeep = asyncio.create_task(_upkeep(pool, {"twilio": gateway}))
         try:
             yield task
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for one in (task, upkeep):
+                one.cancel()
+                with suppress(asyncio.CancelledError):
+                    await one
+
+
+async def _upkeep(pool: Pool, gateways: Any) -> None:
+    """What the worker process does beside sending, faster."""
+    while True:
+        await judge(pool, gateways, lambda: 0.0)
+        await expire(pool)
+        await asyncio.sleep(0.05)
 
 
 async def rows(pool: Pool, query: str, **values: Any) -> list[dict[str, Any]]:

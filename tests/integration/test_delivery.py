@@ -10,13 +10,15 @@ import httpx
 import psycopg
 import pytest
 
-from connectors.gateways.base import Accepted, Receipt, Refused, Status, Unknown
+from connectors.gateways.base import Accepted, Receipt, Refused, Status, Suppress, Unknown
 from messaging.clock import SystemClock
-from messaging.delivery_table import claim, settle
+from messaging.delivery_table import ClaimedText, Queue
 from messaging.errors import LookUpFailed
 from messaging.inquiry import ask_vendors
 from messaging.outbox import enqueue_notice
+from messaging.outcomes import settle
 from messaging.receipts import store_receipt
+from messaging.retry import SOON, Schedule
 from messaging.states import TextState, rank
 from tests.integration.engine import (
     OURS,
@@ -27,8 +29,9 @@ from tests.integration.engine import (
     until,
 )
 
-OPTED_OUT = Refused("21610", "They opted out.", suppress=True)
-BUSY = Refused("20429", "Busy.", retry=True, retry_after=0.1)
+OPTED_OUT = Refused("21610", "They opted out.", suppress=Suppress.OPTED_OUT)
+QUICKLY = Schedule(attempts=8, first=0.1)
+BUSY = Refused("20429", "Busy.", retry=QUICKLY, retry_after=0.1)
 
 
 async def text_out(pool, body: str, phone: str = PHONE) -> UUID:
@@ -50,6 +53,13 @@ async def text_out(pool, body: str, phone: str = PHONE) -> UUID:
 async def the_text(pool, id: UUID) -> dict:
     (row,) = await rows(pool, "SELECT * FROM outbound_text WHERE id = %(id)s", id=id)
     return row
+
+
+async def claimed(pool, gateway, lease: timedelta) -> ClaimedText:
+    queue = Queue(pool, {"twilio": gateway}, lease)
+    await queue.prepare()
+    (text,) = (await queue.claim(10)).texts
+    return text
 
 
 def in_state(pool, id: UUID, *states: str):
@@ -155,8 +165,7 @@ async def test_a_worker_that_died_while_sending_leaves_a_text_to_be_looked_up(po
     gateway = ScriptedGateway()
     gateway.found = [Accepted("V7")]
     id = await text_out(pool, "hi")
-    short = timedelta(seconds=0.1)
-    (text,) = await claim(pool, 10, short, lambda _: gateway.capabilities)
+    text = await claimed(pool, gateway, timedelta(seconds=0.1))
     assert not text.check
     await asyncio.sleep(0.2)
     async with delivery_worker(pool, database_url, gateway):
@@ -166,7 +175,7 @@ async def test_a_worker_that_died_while_sending_leaves_a_text_to_be_looked_up(po
 
 
 async def test_texts_to_one_phone_leave_in_order_one_at_a_time(pool, database_url):
-    gateway = ScriptedGateway(Refused("20429", "Busy.", retry=True, retry_after=0.1))
+    gateway = ScriptedGateway(BUSY)
     async with (
         delivery_worker(pool, database_url, gateway),
         delivery_worker(pool, database_url, gateway),
@@ -178,7 +187,7 @@ async def test_texts_to_one_phone_leave_in_order_one_at_a_time(pool, database_ur
 
 
 async def test_a_text_that_waits_holds_up_its_own_phone_only(pool, database_url):
-    gateway = ScriptedGateway(Refused("x", "Busy.", retry=True, retry_after=600))
+    gateway = ScriptedGateway(Refused("x", "Busy.", retry=SOON, retry_after=600))
     async with delivery_worker(pool, database_url, gateway):
         slow = await text_out(pool, "slow")
         await until(in_state(pool, slow, "pending"))
@@ -285,7 +294,7 @@ async def test_a_vendor_without_receipts_is_asked(pool, database_url):
 async def test_an_outcome_of_a_worker_that_lost_its_text_changes_nothing(pool, database_url):
     gateway = ScriptedGateway()
     id = await text_out(pool, "hi")
-    (text,) = await claim(pool, 10, timedelta(seconds=1), lambda _: gateway.capabilities)
+    text = await claimed(pool, gateway, timedelta(seconds=1))
     await rows(pool, "UPDATE outbound_text SET state = 'delivered', vendor_id = 'V1' RETURNING id")
     await settle(pool, text, "pending")
     assert (await the_text(pool, id))["state"] == "delivered"

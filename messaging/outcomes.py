@@ -1,0 +1,227 @@
+"""What became of a request to send, in SQL: accepted, sent again, given up; and why.
+
+A worker may only write the outcome of the attempt that it made: who lost the lease to another
+worker, which has tried again since, writes an event and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+
+from connectors.gateways.base import Suppress
+from database.pool import Connection, Pool
+from messaging.delivery_table import ClaimedText
+from messaging.receipts import apply_parked, lock
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedText:
+    """A text that the vendor took.
+
+    Attributes:
+        text: that was sent or found.
+        vendor_id: the vendor's id for it.
+        ask: when to ask the vendor what became of it, from now; None for never.
+    """
+
+    text: ClaimedText
+    vendor_id: str
+    ask: timedelta | None
+
+
+ACCEPTED = """
+WITH given AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(vendor_ids)s::text[],
+        %(asks)s::interval[]) AS given (id, attempts, vendor_id, ask)
+), written AS (
+    UPDATE outbound_text AS text SET state = 'sent', vendor_id = given.vendor_id,
+        lease_until = NULL, error_code = NULL, error_staff = NULL, accepted_at = now(),
+        ask_at = now() + given.ask, updated_at = now()
+    FROM given WHERE text.id = given.id AND text.attempts = given.attempts
+        AND text.state IN ('sending', 'checking')
+    RETURNING text.id
+), late AS (
+    INSERT INTO text_event (outbound_id, at, kind, code, detail)
+    SELECT given.id, now(), 'late-answer', text.state, 'the vendor took it as ' || given.vendor_id
+    FROM given JOIN outbound_text AS text USING (id)
+    WHERE given.id NOT IN (SELECT id FROM written)
+        AND text.vendor_id IS DISTINCT FROM given.vendor_id
+)
+SELECT id FROM written
+"""
+
+SETTLED = """
+UPDATE outbound_text SET state = %(state)s, lease_until = NULL, checks = %(checks)s,
+    resends = resends + %(resends)s, next_attempt_at = now() + %(delay)s,
+    expires_at = CASE WHEN %(parked)s
+        THEN greatest(expires_at, now() + %(delay)s + (expires_at - created_at))
+        ELSE expires_at END,
+    error_code = %(code)s, error_staff = %(staff)s, updated_at = now()
+WHERE id = %(id)s AND attempts = %(attempts)s AND state IN ('sending', 'checking')
+RETURNING conversation_id
+"""
+
+EVENT = """
+INSERT INTO text_event (outbound_id, at, kind, code, detail)
+VALUES (%(id)s, now(), %(kind)s, %(code)s, %(detail)s)
+"""
+
+SUPPRESS = {
+    Suppress.OPTED_OUT: """
+UPDATE conversation SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = %(id)s
+""",
+    Suppress.UNREACHABLE: """
+UPDATE conversation SET unreachable_code = %(code)s WHERE id = %(id)s
+""",
+}
+
+EXPIRE = """
+WITH old AS (
+    SELECT id FROM outbound_text WHERE state = 'pending' AND expires_at <= now()
+    ORDER BY expires_at LIMIT 200 FOR UPDATE SKIP LOCKED
+), failed AS (
+    UPDATE outbound_text AS text SET state = 'failed', error_code = 'expired',
+        error_staff = 'This text could not be sent in time and was dropped.', updated_at = now()
+    FROM old WHERE text.id = old.id RETURNING text.id, text.attempts
+)
+INSERT INTO text_event (outbound_id, at, kind, code, detail)
+SELECT id, now(), 'expired', 'expired', attempts || ' attempts' FROM failed
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a text besides being sent and reported on.
+
+    Attributes:
+        kind: ``refused``, ``unknown``, ``not-found``, ``resent``, ``left-unknown``, ...
+        detail: one sentence for engineers.
+        code: the vendor's or ours.
+    """
+
+    kind: str
+    detail: str = ""
+    code: str | None = None
+
+
+async def write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: datetime) -> None:
+    """Record that the vendor took some texts, and apply receipts that came before this.
+
+    Args:
+        pool: of connections.
+        texts: from any gateways.
+        now: the time, UTC.
+    """
+    try:
+        await _write_accepted(pool, texts, now)
+    except psycopg.errors.UniqueViolation:
+        # A vendor that gives one id to two texts must not keep the others from being recorded.
+        if len(texts) == 1:
+            raise
+        for text in texts:
+            await write_accepted(pool, [text], now)
+
+
+async def _write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: datetime) -> None:
+    keys = [(one.text.gateway, one.vendor_id) for one in texts]
+    async with pool.connection() as connection, connection.transaction():
+        await lock(connection, keys)
+        await connection.execute(
+            ACCEPTED,
+            {
+                "ids": [one.text.id for one in texts],
+                "attempts": [one.text.attempts for one in texts],
+                "vendor_ids": [one.vendor_id for one in texts],
+                "asks": [one.ask for one in texts],
+            },
+        )
+        await apply_parked(connection, keys, now)
+
+
+async def settle(
+    pool: Pool,
+    text: ClaimedText,
+    state: str,
+    *,
+    event: Event | None = None,
+    delay: float = 0.0,
+    checks: int = 0,
+    resent: bool = False,
+    parked: bool = False,
+    code: str | None = None,
+    staff: str | None = None,
+    suppress: Suppress | None = None,
+) -> None:
+    """Record any other outcome.
+
+    Args:
+        pool: of connections.
+        text: that was tried.
+        state: ``pending`` to send it again, ``checking`` to look it up, ``unknown``, ``failed``.
+        event: for the record of this text.
+        delay: seconds until the next step.
+        checks: look-ups without a result so far.
+        resent: whether it is sent again although nobody knows whether it is out.
+        parked: whether the wait is no fault of the text's, so that it stays valid behind it.
+        code: why, for engineers.
+        staff: why, for the front desk.
+        suppress: why this phone is to get no more texts, if it is not.
+    """
+    async with pool.connection() as connection, connection.transaction():
+        cursor = await connection.execute(
+            SETTLED,
+            {
+                "id": text.id,
+                "attempts": text.attempts,
+                "state": state,
+                "delay": timedelta(seconds=delay),
+                "checks": checks,
+                "resends": int(resent),
+                "parked": parked,
+                "code": code,
+                "staff": staff,
+            },
+        )
+        if cursor.rowcount == 0:  # a receipt or another worker has settled it meanwhile
+            return
+        if event is not None:
+            await write_event(connection, text.id, event)
+        if suppress is not None:
+            await suppress_phone(connection, text.conversation_id, suppress, code)
+
+
+async def write_event(connection: Connection, text_id: UUID, event: Event) -> None:
+    """Keep an event of a text, within the caller's transaction if there is one.
+
+    Args:
+        connection: to the database.
+        text_id: of the text.
+        event: what happened.
+    """
+    values = {"id": text_id, "kind": event.kind, "code": event.code, "detail": event.detail}
+    await connection.execute(EVENT, values)
+
+
+async def suppress_phone(
+    connection: Connection, conversation_id: UUID, why: Suppress, code: str | None
+) -> None:
+    """Send a phone nothing more that it did not ask for.
+
+    Args:
+        connection: to the database.
+        conversation_id: with that phone.
+        why: because it opted out, or because it gets no texts.
+        code: the vendor's.
+    """
+    await connection.execute(SUPPRESS[why], {"id": conversation_id, "code": code})
+
+
+async def expire(pool: Pool) -> int:
+    """Fail what has waited longer than it was worth sending; how many texts that were."""
+    async with pool.connection() as connection:
+        return (await connection.execute(EXPIRE)).rowcount
