@@ -24,8 +24,14 @@ from messaging.outbox import NewText, enqueue
 
 @dataclass(frozen=True, slots=True)
 class WaitingText:
-    """A text of the turn."""
+    """A text of the turn.
 
+    Attributes:
+        trace: W3C traceparent of the webhook that brought it, where traces are kept.
+    """
+
+    id: int
+    trace: str | None
     body: str
     media_types: tuple[str, ...]
     received_at: datetime
@@ -86,14 +92,15 @@ WITH resumed AS (
 ), taken AS (
     UPDATE inbound_text SET turn_id = started.id FROM started
     WHERE conversation_id = %(conversation_id)s AND turn_id IS NULL
-    RETURNING started.id AS turn_id, inbound_text.id, body, media, received_at
+    RETURNING started.id AS turn_id, inbound_text.id, body, media, received_at, trace
 ), texts AS (
-    SELECT turn_id, id, body, media, received_at FROM taken
+    SELECT turn_id, id, body, media, received_at, trace FROM taken
     UNION ALL
-    SELECT turn_id, id, body, media, received_at FROM inbound_text
+    SELECT turn_id, id, body, media, received_at, trace FROM inbound_text
     WHERE turn_id = (SELECT id FROM resumed)
 )
-SELECT current.id, current.number, current.attempt, body, media, received_at,
+SELECT current.id, current.number, current.attempt, texts.id AS text_id, body, media, received_at,
+    trace,
     (SELECT started_at FROM turn WHERE conversation_id = %(conversation_id)s
         AND turn.number = current.number - 1) AS previous_at
 FROM (SELECT * FROM resumed UNION ALL SELECT * FROM started) AS current
@@ -213,6 +220,8 @@ def _claimed(talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Clai
         menu=tuple(Option(**option) for option in talk["menu"] or ()),
         texts=tuple(
             WaitingText(
+                id=row["text_id"],
+                trace=row["trace"],
                 body=row["body"],
                 media_types=tuple(item["content_type"] for item in row["media"]),
                 received_at=row["received_at"],
