@@ -9,6 +9,7 @@ LinnetError
 │   └── TooLarge              413  longer than any text can be
 ├── SettingsError             credentials.yml or the environment is wrong
 ├── LookUpFailed              a vendor could not be asked what it has
+├── MediaRefused              a file that comes with a text cannot be taken or sent
 ├── AssistantFailed           no answer from the assistant
 │   ├── ActionServerFailed    the action server is down or raised
 │   └── AssistantTimedOut     it took too long
@@ -109,11 +110,34 @@ class SettingsError(LinnetError):
 
 
 class LookUpFailed(LinnetError):
-    """The vendor could not be asked what it has; nothing is known."""
+    """The vendor could not be asked what it has; nothing is known.
+
+    Attributes:
+        retry_after: seconds for which the vendor does not want to be asked, where it said so.
+    """
 
     code = "gateway.look-up-failed"
     staff = "The gateway cannot be asked at the moment."
     retry = True
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class MediaRefused(LinnetError):
+    """A file that comes with a text cannot be taken, or cannot be sent.
+
+    Attributes:
+        reason: why, a word or two with hyphens; docs/media.md lists them.
+    """
+
+    code = "media.refused"
+    staff = "A picture or another file could not be taken."
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class AssistantFailed(LinnetError):

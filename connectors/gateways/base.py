@@ -348,7 +348,10 @@ class Gateway(Protocol):
         """The state of an accepted text.
 
         Returns:
-            None where the vendor does not know yet or could not be asked.
+            None where the vendor has nothing to say of it, or does not know it.
+
+        Raises:
+            LookUpFailed: the vendor could not be asked.
         """
 
     def texts_between(

@@ -31,6 +31,7 @@ from connectors.gateways.base import (
 )
 from connectors.gateways.exchange import (
     BAD_REQUEST,
+    NOT_FOUND,
     REQUEST_TIMEOUT,
     SERVER_ERROR,
     TOO_MANY_REQUESTS,
@@ -237,11 +238,20 @@ class IntelepeerGateway:
         return None
 
     async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
-        """What the message's record (MDR) says."""
+        """What the message's record (MDR) says.
+
+        Raises:
+            LookUpFailed: IntelePeer could not be asked.
+        """
         content = {"refid": vendor_id}
         response = await self._call(http, self._settings.mdr_method, RECORD_PATH, content)
-        if isinstance(response, (Refused, Unknown)) or not response.is_success:
+        if isinstance(response, (Refused, Unknown)):
+            raise LookUpFailed("IntelePeer gave no answer")
+        if response.status_code == NOT_FOUND:
             return None
+        if not response.is_success:
+            status = response.status_code
+            raise LookUpFailed(f"IntelePeer answered {status}", retry_after(response))
         record = json_object(response)
         word, number = str(record.get("RCC_en") or ""), str(record.get("RCC", ""))
         if not (word or number):

@@ -11,6 +11,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
@@ -275,13 +276,25 @@ class GatewayContract(ABC):
             with pytest.raises(LookUpFailed):
                 await gateway.find(self.message(), wire().http)
 
-    async def test_asking_in_vain_gives_nothing(self, wire):
-        gateway = self.gateway()
-        answers = [httpx.Response(500), httpx.Response(404), httpx.ReadTimeout("no")]
-        answers += [httpx.Response(200, text="no json"), httpx.Response(200, json=[])]
+    async def test_asking_for_a_text_that_the_vendor_does_not_know(self, wire):
+        over = wire(httpx.Response(404, text="no"))
+        assert await self.gateway().ask("V1", over.http) is None
+
+    async def test_a_failed_question_is_not_an_answer(self, wire):
+        answers = [httpx.Response(500), httpx.ReadTimeout("no"), httpx.ConnectError("no")]
         for answer in answers:
-            over = wire() if gateway.capabilities.reports_status else wire(answer)
-            assert await gateway.ask("V1", over.http) is None
+            with pytest.raises(LookUpFailed) as failed:
+                await self.gateway().ask("V1", wire(answer).http)
+            assert failed.value.retry_after is None
+        busy = httpx.Response(429, headers={"Retry-After": "7"})
+        with pytest.raises(LookUpFailed) as failed:
+            await self.gateway().ask("V1", wire(busy).http)
+        assert failed.value.retry_after == 7
+
+    async def test_nonsense_is_no_receipt(self, wire):
+        for answer in (httpx.Response(200, text="no json"), httpx.Response(200, json=[])):
+            with suppress(LookUpFailed):
+                assert await self.gateway().ask("V1", wire(answer).http) is None
 
     # -- secrets -------------------------------------------------------------------------
 
