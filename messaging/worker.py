@@ -36,12 +36,14 @@ class WorkerPlan:
     Attributes:
         gateways: by name.
         delivery: times and limits of sending.
+        candidates: the gateways among which new conversations are divided.
         timeout: of a request to a vendor; shorter in all than the lease of a text, so that no
             text is looked up while its request may live.
         delay: what customers are told who wait for an answer; None where they are not.
     """
 
     gateways: Mapping[str, Gateway]
+    candidates: Sequence[Candidate]
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     timeout: httpx.Timeout = field(default_factory=lambda: request_timeout(SEND_SECONDS))
     delay: DelayNotice | None = None
