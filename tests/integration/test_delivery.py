@@ -14,7 +14,7 @@ from connectors.gateways.base import Accepted, Receipt, Refused, Status, Suppres
 from messaging.clock import SystemClock
 from messaging.delivery_table import ClaimedText, Queue
 from messaging.errors import LookUpFailed
-from messaging.inquiry import ask_vendors
+from messaging.inquiry import Inquiry
 from messaging.outbox import enqueue_notice
 from messaging.outcomes import settle
 from messaging.receipts import store_receipt
@@ -282,11 +282,11 @@ async def test_a_vendor_without_receipts_is_asked(pool, database_url):
         id = await text_out(pool, "hi")
         await until(in_state(pool, id, "sent"))
     async with httpx.AsyncClient() as http:
-        gateways = {"twilio": gateway}
-        assert await ask_vendors(pool, gateways, http, SystemClock()) == 0
+        inquiry = Inquiry(pool, {"twilio": gateway}, http, SystemClock())
+        assert await inquiry.ask_due() == 0
         for _ in range(2):
             await rows(pool, "UPDATE outbound_text SET ask_at = now() RETURNING id")
-            assert await ask_vendors(pool, gateways, http, SystemClock()) == 1
+            assert await inquiry.ask_due() == 1
     row = await the_text(pool, id)
     assert (row["state"], row["ask_at"], row["asks"]) == ("delivered", None, 2)
 
