@@ -4,57 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import count
 
-from messaging.gsm7 import Level, Transliterated, transliterate
+from messaging.gsm7 import Transliterated, transliterate
 from messaging.segments import fit, utf16_length
-
-LONGEST_LABEL = len("Part 99 of 99\n")
-TOKEN_LENGTH = 22
-"""Characters of a page's token: 22 letters and digits are 130 random bits."""
-LEAST_WORDS = 20
-"""Characters that must fit beside a label or a link, so that there is something to read."""
-
-
-class LongTexts(StrEnum):
-    """What becomes of words that are too long for one text.
-
-    Attributes:
-        PARTS: several texts that begin with "Part 2 of 3".
-        LINK: their beginning, and a link to a page with all of them.
-    """
-
-    PARTS = "parts"
-    LINK = "link"
-
-
-@dataclass(frozen=True, slots=True)
-class TextPolicy:
-    """How words become texts.
-
-    Attributes:
-        longest: UTF-16 units of one text at most: what the gateway takes, or less by choice.
-        encoding: what may be replaced where that saves segments.
-        long_texts: what becomes of longer words.
-        page_url: address of pages; a link is this and a token.
-
-    Raises:
-        ValueError: nothing that can be read would fit beside a label or a link.
-    """
-
-    longest: int
-    encoding: Level = Level.SMART
-    long_texts: LongTexts = LongTexts.PARTS
-    page_url: str = ""
-
-    def __post_init__(self) -> None:
-        beside = LONGEST_LABEL
-        if self.long_texts is LongTexts.LINK:
-            beside = utf16_length(_link(self.page_url)) + TOKEN_LENGTH
-        if self.longest < beside + LEAST_WORDS:
-            msg = f"{self.longest} characters are too few: allow {beside + LEAST_WORDS} or more"
-            raise ValueError(msg)
+from messaging.text_policy import LongTexts, TextPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +32,25 @@ def compose(words: str, policy: TextPolicy, new_token: Callable[[], str]) -> Com
         policy: how.
         new_token: for a page that nobody can guess.
     """
-    words = words.strip()
+    words, token = words.strip(), None
     if utf16_length(words) <= policy.longest:
-        bodies, token = [words] if words else [], None
+        bodies = [words] if words else []
     elif policy.long_texts is LongTexts.PARTS:
-        bodies, token = _parts(words, policy.longest), None
+        bodies = _parts(words, policy.longest)
     else:
         token = new_token()
-        link = _link(policy.page_url) + token
+        link = policy.link(token)
         bodies = [fit(words, policy.longest - utf16_length(link))[0] + link]
     return Composed(tuple(_encoded(body, policy) for body in bodies), token)
 
 
 def _parts(words: str, longest: int) -> list[str]:
-    """Each part says which it is; on a line of its own, so that a menu's lines stay lines."""
-    for digits in count(1):  # the label's length depends on how many parts there will be
+    """Parts that say which they are (requirement R066).
+
+    The label comes first, because phones may show texts in another order, and has its own line,
+    so that the lines of a menu stay lines.
+    """
+    for digits in count(1):  # how long the labels are depends on how many there will be
         most = 10**digits - 1
         cut = fit(words, longest - len(f"Part {most} of {most}\n"))
         if len(cut) <= most:
@@ -100,11 +58,7 @@ def _parts(words: str, longest: int) -> list[str]:
     return [f"Part {number} of {len(cut)}\n{part}" for number, part in enumerate(cut, 1)]
 
 
-def _link(page_url: str) -> str:
-    return f"\nRead on: {page_url}"
-
-
 def _encoded(body: str, policy: TextPolicy) -> Transliterated:
     encoded = transliterate(body, policy.encoding)
-    # "..." is longer than "…"; a text that would no longer fit stays as it was written.
+    # An ellipsis becomes three dots: what would no longer fit stays as it was written.
     return encoded if utf16_length(encoded.text) <= policy.longest else Transliterated(body)

@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -19,20 +18,7 @@ import regex
 import yaml
 
 from messaging.segments import Encoding, encoding_of, segment_count
-
-
-class Level(StrEnum):
-    """What may be replaced.
-
-    Attributes:
-        KEEP: nothing.
-        SMART: what word processors and keyboards put in: quotes, dashes, bullets, spaces.
-        ALL: also accents and ligatures that GSM-7 lacks, and signs that can be spelled.
-    """
-
-    KEEP = "keep"
-    SMART = "smart"
-    ALL = "all"
+from messaging.text_policy import Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from database.pool import Connection, Pool
-from messaging.composing import TOKEN_LENGTH
+from messaging.text_policy import TOKEN_LENGTH
 
 LIFE = timedelta(days=7)
 """How long a page can be read."""

@@ -10,12 +10,13 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from database.pool import Connection
-from messaging.composing import TextPolicy, compose
+from messaging.composing import compose
 from messaging.gsm7 import Change
 from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
 from messaging.segments import segment_count
+from messaging.text_policy import TextPolicy
 
 VALIDITY = {
     "reply": timedelta(hours=1),

@@ -57,9 +57,22 @@ def encoding_of(text: str) -> Encoding:
     return Encoding.GSM7 if _GSM7.issuperset(text) else Encoding.UCS2
 
 
-def offending(text: str) -> str | None:
-    """The first character that forces UCS-2 on the text, or None where there is none."""
-    return next((character for character in text if character not in _GSM7), None)
+def offending(text: str) -> tuple[str, ...]:
+    """The characters that force UCS-2 on the text, each once, in the order of the text."""
+    return tuple(character for character in dict.fromkeys(text) if character not in _GSM7)
+
+
+def unit_count(text: str) -> int:
+    """How many units ``text`` takes: septets in GSM-7, UTF-16 units in UCS-2."""
+    return _units(text, encoding_of(text))
+
+
+def units_left(text: str) -> int:
+    """How many units can be added to ``text`` before it takes another segment."""
+    encoding = encoding_of(text)
+    single, multi = _SIZES[encoding]
+    cut = parts(text)
+    return (single if len(cut) == 1 else multi) - _units(cut[-1], encoding)
 
 
 def segment_count(text: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,17 +18,20 @@ from uuid import UUID
 import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
+from structlog.contextvars import bound_contextvars
 
 from database.pool import Pool
+from messaging import tracing
 from messaging.assistant import Answer, Assistant, Reply, TurnInput
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
-from messaging.composing import TextPolicy
 from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
-from messaging.masking import mask_text
+from messaging.masking import hiding
 from messaging.metrics import SECONDS, TURNS
 from messaging.outbox import NewText, texts_for
 from messaging.screening import Company, Decision, screen
+from messaging.text_policy import TextPolicy
+from messaging.tracing import Attribute, Span
 from messaging.turn_table import ClaimedTurn, Outcome, claim, finish, next_due, renew
 from messaging.wake import Listener
 
@@ -71,7 +74,7 @@ class TurnWorker:
         listener: woken when texts arrive.
         assistant: asked where no rule decides.
         company: what rules say in its name.
-        text_policy: how words become texts at a gateway, by its name.
+        text_policies: how words become texts at each gateway, by its name.
         policy: times and limits.
         clock: for the time at which replies are made.
         new_id: for the ids of replies.
@@ -83,7 +86,7 @@ class TurnWorker:
         listener: Listener,
         assistant: Assistant,
         company: Company,
-        text_policy: Callable[[str], TextPolicy],
+        text_policies: Mapping[str, TextPolicy],
         policy: TurnPolicy,
         clock: Clock,
         new_id: Callable[[], UUID],
@@ -92,7 +95,7 @@ class TurnWorker:
         self._listener = listener
         self._assistant = assistant
         self._company = company
-        self._text_policy = text_policy
+        self._text_policies = text_policies
         self._policy = policy
         self._clock = clock
         self._new_id = new_id
@@ -129,11 +132,26 @@ class TurnWorker:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("turn.broken", exc_info=error)  # the lease ends and it is tried again
         self._listener.wake()
 
     async def _handle(self, turn: ClaimedTurn) -> None:
+        """Work on a turn, with its ids in every line of the log and in one trace with its texts."""
+        ids: dict[str, Attribute] = {
+            "conversation": str(turn.conversation_id),
+            "turn": str(turn.id),
+            "gateway": turn.gateway,
+            "attempt": turn.attempt,
+        }
+        traces = [text.trace for text in turn.texts if text.trace]
+        parent = traces[0] if traces else None
+        with hiding(*(text.body for text in turn.texts)), bound_contextvars(**ids):
+            try:
+                with tracing.span("turn", parent=parent, links=traces[1:], **ids) as span:
+                    await self._answer(turn, span)
+            except Exception:
+                log.exception("turn.broken")  # the lease ends and it is tried again
+
+    async def _answer(self, turn: ClaimedTurn, span: Span) -> None:
         began = time.perf_counter()
         keeper = asyncio.create_task(self._keep(turn))
         try:
@@ -143,12 +161,21 @@ class TurnWorker:
                 ended = "failed" if outcome.failure else "done"
                 TURNS.labels(outcome.handled_by, ended).inc()
                 SECONDS.labels(outcome.handled_by).observe(time.perf_counter() - began)
-                log.info("turn.finished", turn=str(turn.id), outcome=ended, attempt=turn.attempt)
+                span.set(outcome=ended, handled_by=outcome.handled_by)
+                log.info(
+                    "turn.finished",
+                    outcome=ended,
+                    handled_by=outcome.handled_by,
+                    inbound_ids=[text.id for text in turn.texts],
+                    text_ids=[str(text.id) for text in outcome.texts],
+                )
         except TurnLost:
-            log.warning("turn.lost", turn=str(turn.id), attempt=turn.attempt)
+            span.set(outcome="lost")
+            log.warning("turn.lost")
         except (psycopg.OperationalError, PoolTimeout) as error:
             # Nothing was committed: the lease ends and the turn is claimed again.
-            log.warning("turn.database-away", turn=str(turn.id), error=type(error).__name__)
+            span.set(outcome="database-away")
+            log.warning("turn.database-away", error=type(error).__name__)
         finally:
             keeper.cancel()
 
@@ -170,13 +197,7 @@ class TurnWorker:
         try:
             answer = await self._ask(decision.input)
         except AssistantFailed as error:
-            log.warning(
-                "turn.assistant-failed",
-                turn=str(turn.id),
-                attempt=turn.attempt,
-                code=error.code,
-                detail=mask_text(error.detail),
-            )
+            log.warning("turn.assistant-failed", code=error.code, detail=error.detail)
             if turn.attempt < self._policy.attempts:
                 await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])
                 return None
@@ -193,8 +214,11 @@ class TurnWorker:
 
     async def _ask(self, given: TurnInput) -> Answer:
         try:
-            async with asyncio.timeout(self._policy.limit.total_seconds()):
-                return await self._assistant.respond(given)
+            with tracing.span("assistant.respond") as span:
+                async with asyncio.timeout(self._policy.limit.total_seconds()):
+                    answer = await self._assistant.respond(given)
+                span.set(intent=answer.intent, confidence=answer.confidence, policy=answer.policy)
+                return answer
         except TimeoutError as error:
             raise AssistantTimedOut(f"no answer within {self._policy.limit}") from error
 
@@ -221,7 +245,7 @@ class TurnWorker:
         )
 
     def _texts(self, turn: ClaimedTurn, replies: Sequence[Reply], kind: str) -> list[NewText]:
-        policy = self._text_policy(turn.gateway)
+        policy = self._text_policies[turn.gateway]
         texts: list[NewText] = []
         for reply in replies:
             words = NewText(
@@ -236,6 +260,7 @@ class TurnWorker:
                 turn_id=turn.id,
                 position=len(texts),
                 media=reply.media,
+                trace=tracing.current(),
             )
             texts += texts_for(words, policy, self._new_id)
         return texts

@@ -23,7 +23,7 @@ async def test_a_keeper_ends_although_its_cancellation_was_lost(database_url: st
             Listener(database_url),
             Echo(),
             COMPANY,
-            lambda _: WORDS,
+            {"twilio": WORDS},
             POLICY,
             SystemClock(),
             TimeOrderedIds().new_id,

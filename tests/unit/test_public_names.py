@@ -10,15 +10,14 @@ import pytest
 NAMES = {
     "messaging.assistant": "Answer Assistant Option Prompt Reply TurnInput",
     "messaging.clock": "Clock SystemClock TimeOrderedIds",
-    "messaging.composing": (
-        "Composed LEAST_WORDS LONGEST_LABEL LongTexts TOKEN_LENGTH TextPolicy compose"
-    ),
+    "messaging.composing": "Composed compose",
+    "messaging.cost": "Cost cost_of",
     "messaging.errors": (
         "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable Forbidden"
         " LinnetError LookUpFailed MalformedRequest SettingsError TooLarge TurnLost UnknownGateway"
         " WebhookRefused WrongMethod"
     ),
-    "messaging.gsm7": "Change Level Transliterated names transliterate",
+    "messaging.gsm7": "Change Transliterated names transliterate",
     "messaging.logs": "configure_logging",
     "messaging.masking": "SECRET mask mask_body mask_number mask_text",
     "messaging.menus": "choose render",
@@ -27,9 +26,11 @@ NAMES = {
         " next_delay"
     ),
     "messaging.segments": (
-        "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count utf16_length"
+        "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count unit_count"
+        " units_left utf16_length"
     ),
     "messaging.states": "TextState after_receipt rank ranks word worst",
+    "messaging.text_policy": "LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy",
     "messaging.words": "Word classify is_autoreply is_tapback reply_for",
 }
 
