@@ -1,10 +1,14 @@
-"""A picture, sound or film that we send."""
+"""Pictures, sounds and films: those that we send, and those that came."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
+
+LARGEST = 5_000_000
+"""Bytes of one file at most, in and out: Twilio and IntelePeer carry no more in one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +40,62 @@ class Attachment:
     def from_json(cls, stored: Mapping[str, Any]) -> Attachment:
         """As it was stored."""
         return cls(**stored)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file that a customer sent, without its bytes.
+
+    Attributes:
+        id: under which its bytes are read (:func:`messaging.media_table.read_content`).
+        place: among the files of its text, from 0.
+        content_type: as its bytes show; None where it was refused.
+        bytes: how many; None where it was refused.
+        refused: why there are no bytes, a word or two with hyphens.
+    """
+
+    id: UUID
+    place: int
+    content_type: str | None = None
+    bytes: int | None = None
+    refused: str | None = None
+
+    def as_entity(self) -> dict[str, Any]:
+        """As the assistant and its actions see it, beside what was found in the words."""
+        value: dict[str, Any] = {
+            "id": str(self.id),
+            "content_type": self.content_type,
+            "bytes": self.bytes,
+            "place": self.place,
+        }
+        if self.refused is not None:
+            value["refused"] = self.refused
+        return {"entity": "media", "value": value}
+
+
+def with_link(body: str, file: Attachment, longest: int) -> str | None:
+    r"""A text with a file as words and link in place of the file.
+
+    Title and description stand before the link, as far as there is room for them.
+
+    Args:
+        body: of the text.
+        file: that cannot go with it.
+        longest: characters that the gateway takes in one request.
+
+    Returns:
+        None where there is no room even for the link.
+
+    >>> with_link("Our new frames:", Attachment("https://x.example/f.mp4", title="A film"), 1600)
+    'Our new frames:\nA film\nhttps://x.example/f.mp4'
+    """
+    for words in ((file.title, file.description), (file.title,), ()):
+        text = "\n".join(line for line in (body, *words, file.url) if line)
+        if len(text) <= longest:
+            return text
+    return None
+
+
+def room_for_links(media: tuple[Attachment, ...]) -> int:
+    """Characters to leave free in a body, so that each file can still become a link."""
+    return sum(len(file.url) + 1 for file in media)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from twilio.request_validator import RequestValidator
@@ -63,6 +64,10 @@ STATUSES: Mapping[str, Status] = {
     "canceled": Status.FAILED,
 }
 """What ``MessageStatus`` means. A status that is not here (Twilio adds some) changes nothing."""
+
+API = "https://api.twilio.com"
+
+PORTS = {"http": 80, "https": 443}
 
 MEDIA_MOST = 10
 """Files in one text at most."""
@@ -129,7 +134,7 @@ class TwilioSettings:
     auth_token: tuple[str, ...] = field(repr=False)
     numbers: tuple[str, ...]
     public_url: str
-    base_url: str = "https://api.twilio.com"
+    base_url: str = API
     per_second: float = 1.0
     per_minute: int | None = None
     per_day: int | None = None
@@ -333,8 +338,13 @@ class TwilioGateway:
                     )
 
     def media_credentials(self, url: str) -> tuple[str, str] | None:
-        """Not yet."""
-        return None
+        """Account and primary token, for files on the API's own host: Twilio asks for them.
+
+        The address that Twilio redirects to, on another host, must get neither.
+        """
+        if _origin(url) not in (_origin(self._settings.base_url), _origin(API)):
+            return None
+        return self._settings.account_sid, self._settings.auth_token[0]
 
     async def _pages(
         self, http: httpx.AsyncClient, params: Mapping[str, str]
@@ -411,6 +421,11 @@ def _uuid(written: str) -> UUID | None:
         return UUID(written)
     except ValueError:
         return None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
 
 
 def _media(fields: Mapping[str, str]) -> tuple[Media, ...]:
