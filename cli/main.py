@@ -130,6 +130,88 @@ def send(
 
 
 @app.command()
+def failed(
+    since: Annotated[str, typer.Option(help="How far back, like 30m, 24h or 7d.")] = "24h",
+    code: Annotated[str | None, typer.Option(help="Only with this code, like 30007.")] = None,
+    limit: Annotated[int, typer.Option(help="So many at most.", min=1)] = 50,
+    show_numbers: Annotated[
+        bool, typer.Option("--show-numbers", help="Phone numbers in full.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List texts that did not arrive, and why."""
+    import asyncio
+
+    from rich.console import Console
+
+    from cli.failed import period, show_failed
+    from database.url import database_url
+
+    asyncio.run(
+        show_failed(
+            url=database_url(),
+            within=period(since),
+            code=code,
+            limit=limit,
+            show_numbers=show_numbers,
+            as_json=as_json,
+            console=Console(),
+        )
+    )
+
+
+@app.command()
+def retry(
+    ids: Annotated[list[str] | None, typer.Argument(help="The texts' ids, or beginnings.")] = None,
+    code: Annotated[str | None, typer.Option(help="All that failed with this code.")] = None,
+    since: Annotated[str, typer.Option(help="With --code: how far back.")] = "24h",
+    although_unknown: Annotated[
+        bool, typer.Option("--although-unknown", help="Also texts that may be out already.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many it is.")] = False,
+) -> None:
+    """Send texts that did not arrive once more."""
+    import asyncio
+
+    from rich.console import Console
+
+    from cli.failed import period, retry
+    from database.url import database_url
+
+    asyncio.run(
+        retry(
+            url=database_url(),
+            beginnings=ids or [],
+            code=code,
+            within=period(since),
+            although_unknown=although_unknown,
+            confirmed=lambda count: yes or typer.confirm(f"Send {count} texts once more?"),
+            console=Console(),
+        )
+    )
+
+
+@app.command()
+def story(
+    id: Annotated[str, typer.Argument(help="The text's id, or its beginning.")],
+    show_numbers: Annotated[
+        bool, typer.Option("--show-numbers", help="Phone numbers in full.")
+    ] = False,
+) -> None:
+    """Show all that happened to a text."""
+    import asyncio
+
+    from rich.console import Console
+
+    from cli.story import show_story
+    from database.url import database_url
+
+    asyncio.run(
+        show_story(url=database_url(), beginning=id, show_numbers=show_numbers, console=Console())
+    )
+
+
+@app.command()
 def train(
     force: Annotated[bool, typer.Option("--force", help="Even if nothing changed.")] = False,
     data_dir: DataDir = Path(".linnet"),
