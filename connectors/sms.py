@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Sanic
 from sanic.request import Request
@@ -28,8 +29,11 @@ from connectors.settings import Settings, settings_from
 from connectors.webhooks import WebhookHandler
 from database.pool import make_pool
 from database.url import database_url
+from messaging import tracing
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.inbox import store_events
+from messaging.logs import configure_logging
+from messaging.metrics import SPOOLED
 from messaging.spool import Spool
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.wake import Listener
@@ -48,6 +52,7 @@ class SMSInput(InputChannel):
         self._settings = settings
         self._stack = AsyncExitStack()
         self._handler: WebhookHandler | None = None
+        self._spool: Spool | None = None
 
     @classmethod
     def name(cls) -> str:
@@ -70,6 +75,12 @@ class SMSInput(InputChannel):
         @blueprint.get("/")
         async def health(_: Request) -> HTTPResponse:
             return json({"status": "ok" if self._handler else "starting"})
+
+        @blueprint.get("/metrics")
+        async def metrics(_: Request) -> HTTPResponse:
+            if self._spool is not None:
+                SPOOLED.set(self._spool.pending())
+            return HTTPResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
         @blueprint.route("/<gateway:[a-z]+>", methods=["GET", "POST"], name="inbound")
         async def inbound(request: Request, gateway: str) -> HTTPResponse:
@@ -99,6 +110,9 @@ class SMSInput(InputChannel):
         return HTTPResponse(answer.body, answer.status, content_type=answer.content_type)
 
     async def _start(self, app: Sanic) -> None:
+        configure_logging("rasa", os.environ.get("LOG_LEVEL", "INFO"))
+        tracing.start("rasa")
+        self._stack.callback(tracing.stop)
         url, settings = database_url(), self._settings
         clock, ids = SystemClock(), TimeOrderedIds()
         # Rasa logs every step of every text for debugging, texts included; the cost of building
@@ -108,6 +122,7 @@ class SMSInput(InputChannel):
         listener = await self._stack.enter_async_context(Listener(url, "linnet_inbox"))
         store = partial(store_events, pool, burst_seconds=settings.burst_seconds)
         spool = Spool(Path(os.environ.get("LINNET_DATA_DIR") or ".linnet") / "spool", "rasa")
+        self._spool = spool
         self._stack.callback(spool.close)
         self._run(spool.keep_draining(store))
         self._handler = WebhookHandler(settings, store, spool, clock)

@@ -39,6 +39,7 @@ from messaging.errors import (
 )
 from messaging.metrics import UNSIGNED, WEBHOOK_SECONDS, WEBHOOKS
 from messaging.spool import Spool, Store
+from messaging.tracing import Span
 
 log = logging.getLogger(__name__)
 
@@ -119,19 +120,20 @@ class WebhookHandler:
             bound_contextvars(request_id=str(self._new_id()), gateway=label),
             tracing.span("webhook.receive", gateway=label, kind=kind) as span,
         ):
-            outcome, answer = await self._answer(gateway, name, request)
+            outcome, answer = await self._answer(gateway, name, request, span)
             span.set(outcome=outcome, status=answer.status)
         WEBHOOKS.labels(label, kind, outcome).inc()
         WEBHOOK_SECONDS.labels(label, kind).observe(time.perf_counter() - began)
         return answer
 
     async def _answer(
-        self, gateway: Gateway | None, name: str, request: WebhookRequest
+        self, gateway: Gateway | None, name: str, request: WebhookRequest, span: Span
     ) -> tuple[str, WebhookResponse]:
         try:
             if gateway is None:
                 raise UnknownGateway(f"credentials.yml has no gateway of this name: {name:.20}")
             events = self._events(gateway, request)
+            span.set(vendor_id=" ".join(_ids(events)))
             outcome = await self._keep(gateway.name, events, request.received_at)
         except WebhookRefused as error:
             log.warning("webhook.refused", extra={"reason": error.reason, "detail": error.detail})

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import structlog
 from psycopg.types.json import Jsonb
 
 from connectors.gateways.base import Inbound, Receipt
 from database.pool import Connection, Pool
+from messaging import tracing
 from messaging.receipts import store_receipt
+
+log = structlog.get_logger(__name__)
 
 BURST_LONGEST = 4
 """A burst is cut after this many burst windows, so that somebody who never stops texting
@@ -32,12 +36,14 @@ WITH talk AS (
         turn_due_at = least(now() + %(burst)s, coalesce(c.waiting_since, now()) + %(longest)s)
     RETURNING id
 ), stored AS (
-    INSERT INTO inbound_text (conversation_id, gateway, external_id, body, media, received_at)
-    SELECT id, %(gateway)s, %(external_id)s, %(body)s, %(media)s, %(received_at)s FROM talk
+    INSERT INTO inbound_text
+        (conversation_id, gateway, external_id, body, media, received_at, trace)
+    SELECT id, %(gateway)s, %(external_id)s, %(body)s, %(media)s, %(received_at)s, %(trace)s
+    FROM talk
     ON CONFLICT (gateway, external_id) DO NOTHING
-    RETURNING 1
+    RETURNING id, conversation_id
 )
-SELECT pg_notify('linnet_inbox', '') FROM stored
+SELECT id, conversation_id, pg_notify('linnet_inbox', '') FROM stored
 """
 
 
@@ -73,11 +79,22 @@ async def store_text(
             "body": text.body.replace("\x00", ""),  # PostgreSQL's text cannot hold NUL
             "media": Jsonb([{"url": m.url, "content_type": m.content_type} for m in text.media]),
             "received_at": received_at,
+            "trace": tracing.current(),
             "burst": burst,
             "longest": burst * BURST_LONGEST,
         },
     )
-    return cursor.rowcount > 0
+    row = await cursor.fetchone()
+    if row is None:
+        log.info("text.repeated", vendor_id=text.external_id)
+        return False
+    log.info(
+        "text.received",
+        conversation=str(row["conversation_id"]),
+        inbound_id=row["id"],
+        vendor_id=text.external_id,
+    )
+    return True
 
 
 async def store_events(
