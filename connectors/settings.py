@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -52,15 +52,6 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 PAGES = "/t/"
 """Where the ingress serves words that are too long for a text, below the public address."""
 
-BRAND = "Our office"
-HELP_CONTACT = "call our office"
-FAILURE_MESSAGE = "Sorry, something went wrong on our side. Please try again in a few minutes."
-SEND_TIMEOUT = 15.0
-DELAY_SECONDS = 30.0
-DELAY_MESSAGE = (
-    "We have your text. Answers take longer than usual at the moment; you need not send it again."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -89,21 +80,26 @@ class Settings:
     """
 
     public_url: str
-    signature: Literal["enforce", "observe"]
-    burst_seconds: float
-    delivery: Literal["rasa", "worker"]
-    brand: str
-    help_contact: str
-    failure_message: str
-    send_timeout: float
-    unknown_replies: Literal["resend", "leave"]
-    unknown_notices: Literal["resend", "leave"]
-    delay_after: float
-    delay_message: str
     gateways: Mapping[str, Gateway]
-    shares: Mapping[str, int]
-    text_policies: Mapping[str, TextPolicy]
-    prices: Mapping[str, Prices]
+    signature: Literal["enforce", "observe"] = "enforce"
+    burst_seconds: float = 1.2
+    delivery: Literal["rasa", "worker"] = "rasa"
+    brand: str = "Our office"
+    help_contact: str = "call our office"
+    failure_message: str = (
+        "Sorry, something went wrong on our side. Please try again in a few minutes."
+    )
+    send_timeout: float = 15.0
+    unknown_replies: Literal["resend", "leave"] = "resend"
+    unknown_notices: Literal["resend", "leave"] = "leave"
+    delay_after: float = 30.0
+    delay_message: str = (
+        "We have your text. Answers take longer than usual at the moment; "
+        "you need not send it again."
+    )
+    shares: Mapping[str, int] = field(default_factory=dict)
+    text_policies: Mapping[str, TextPolicy] = field(default_factory=dict)
+    prices: Mapping[str, Prices] = field(default_factory=dict)
 
     @property
     def company(self) -> Company:
@@ -137,6 +133,8 @@ class Settings:
 
         return WorkerPlan(
             gateways=self.gateways,
+            text_policies=self.text_policies,
+            candidates=self.candidates,
             delivery=DeliveryPolicy.answering_within(
                 self.send_timeout,
                 resend_replies=self.unknown_replies == "resend",
@@ -246,6 +244,8 @@ PRICES: Mapping[str, _Key] = {
     "price_per_media": _Key(price),
 }
 
+WEIGHT: Mapping[str, _Key] = {"weight": _Key(share)}
+
 
 def load_settings(
     path: Path = Path("credentials.yml"), environ: Mapping[str, str] = os.environ
@@ -314,19 +314,10 @@ def settings_from(
             f"{where}.gateways: every weight is 0, so no new phone could be texted; "
             "give one gateway a weight above 0"
         )
+    known = {one.name for one in fields(Settings)}
+    own = {name: value for name, value in general.items() if name in known}
     return Settings(
-        public_url=general["public_url"],
-        signature=general.get("signature", "enforce"),
-        burst_seconds=general.get("burst_seconds", 1.2),
-        delivery=general.get("delivery", "rasa"),
-        brand=general.get("brand", BRAND),
-        help_contact=general.get("help_contact", HELP_CONTACT),
-        failure_message=general.get("failure_message", FAILURE_MESSAGE),
-        send_timeout=general.get("send_timeout", SEND_TIMEOUT),
-        unknown_replies=general.get("unknown_replies", "resend"),
-        unknown_notices=general.get("unknown_notices", "leave"),
-        delay_after=general.get("delay_after", DELAY_SECONDS),
-        delay_message=general.get("delay_message", DELAY_MESSAGE),
+        **own,
         gateways=gateways,
         shares=shares,
         text_policies={

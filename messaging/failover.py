@@ -52,7 +52,8 @@ HEARD = "SELECT FROM inbound_text WHERE conversation_id = %(id)s LIMIT 1"
 
 TEXTS = """
 SELECT id, kind, state, attempts, length(body) AS length,
-    vendor_id IS NOT NULL OR accepted_at IS NOT NULL OR resends > 0 AS maybe_out,
+    vendor_id IS NOT NULL OR resends > 0
+        OR EXISTS (SELECT FROM receipt WHERE outbound_id = text.id) AS maybe_out,
     EXISTS (SELECT FROM text_event AS event WHERE event.outbound_id = text.id
         AND event.kind = 'moved' AND event.code = %(gateway)s) AS came_from_there
 FROM outbound_text AS text WHERE conversation_id = %(id)s ORDER BY seq

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,13 +20,20 @@ from messaging.backlog import DelayNotice, tell_delays
 from messaging.cancellation import cancelled
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.delivery import SEND_SECONDS, DeliveryPolicy, DeliveryWorker, request_timeout
+from messaging.failover import Failover
+from messaging.health_table import SendCounts
 from messaging.inquiry import Inquiry
 from messaging.judgement import judge
 from messaging.outcomes import expire
 from messaging.prompts import expire_prompts
+from messaging.routing import Candidate
+from messaging.text_policy import TextPolicy
 from messaging.wake import Listener
 
 log = structlog.get_logger(__name__)
+
+TEND_SECONDS = 5.0
+"""How often a worker tells what it saw of the gateways, and has them judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +42,16 @@ class WorkerPlan:
 
     Attributes:
         gateways: by name.
-        delivery: times and limits of sending.
+        text_policies: how words become texts at each gateway, by its name.
         candidates: the gateways among which new conversations are divided.
+        delivery: times and limits of sending.
         timeout: of a request to a vendor; shorter in all than the lease of a text, so that no
             text is looked up while its request may live.
         delay: what customers are told who wait for an answer; None where they are not.
     """
 
     gateways: Mapping[str, Gateway]
+    text_policies: Mapping[str, TextPolicy]
     candidates: Sequence[Candidate]
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     timeout: httpx.Timeout = field(default_factory=lambda: request_timeout(SEND_SECONDS))
@@ -67,12 +76,18 @@ async def run_worker(
         httpx.AsyncClient(timeout=plan.timeout, limits=httpx.Limits(max_connections=100)) as http,
         asyncio.TaskGroup() as tasks,
     ):
+        counts, failover = SendCounts(clock), Failover(pool, plan.candidates, random.random)
         delivery = DeliveryWorker(pool, listener, gateways, http, plan.delivery, clock)
         tasks.create_task(delivery.run())
         tasks.create_task(_every(1.0, Inquiry(pool, gateways, http, clock).ask_due))
-        tasks.create_task(_every(1.0, lambda: expire_prompts(pool, clock.now(), ids.new_id)))
+        tasks.create_task(
+            _every(
+                1.0, lambda: expire_prompts(pool, plan.text_policies, clock.now(), ids.new_id)
+            )
+        )
         tasks.create_task(_every(1.0, lambda: judge(pool, gateways, random.random)))
         tasks.create_task(_every(1.0, lambda: expire(pool)))
+        tasks.create_task(_every(TEND_SECONDS, lambda: failover.tend(counts, clock.now())))
         if plan.delay is not None:
             tell = partial(tell_delays, pool, gateways, plan.delay, clock, ids.new_id)
             tasks.create_task(_every(1.0, tell))
