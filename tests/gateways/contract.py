@@ -30,6 +30,7 @@ from connectors.gateways.base import (
 )
 from connectors.webhooks import LONGEST_BODY, WebhookHandler
 from messaging.errors import LookUpFailed
+from messaging.retry import SOON
 from tests.gateways.inbox import NOW, FixedClock, Inbox, settings_for
 
 CUSTOMER = "+12125550100"
@@ -214,7 +215,8 @@ class GatewayContract(ABC):
     async def test_without_a_connection_nothing_left(self, wire, error):
         outcome = await self.gateway().send(self.message(), wire(error("no")).http)
         assert isinstance(outcome, Refused)
-        assert (outcome.code, outcome.retry, outcome.suppress) == ("connection", True, False)
+        assert (outcome.code, outcome.retry, outcome.suppress) == ("connection", SOON, None)
+        assert outcome.unhealthy
 
     @pytest.mark.parametrize("error", PERHAPS_LEFT)
     async def test_a_connection_that_breaks_leaves_the_outcome_unknown(self, wire, error):

@@ -47,7 +47,5 @@ def settings_for(*gateways: Gateway, signature: str = "enforce") -> Settings:
         brand="Harbor Eye Care",
         help_contact="(212) 555-0142",
         failure_message="Sorry.",
-        delay_after=30.0,
-        delay_message="Later.",
         gateways={gateway.name: gateway for gateway in gateways},
     )

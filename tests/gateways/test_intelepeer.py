@@ -27,6 +27,7 @@ from connectors.gateways.intelepeer import (
 )
 from connectors.webhooks import WebhookHandler
 from messaging.errors import Forbidden, MalformedRequest
+from messaging.retry import SOON
 from tests.gateways.contract import CUSTOMER, SENTENCE, GatewayContract
 from tests.gateways.inbox import NOW, FixedClock, Inbox, settings_for
 
@@ -196,7 +197,7 @@ async def test_what_is_sent(wire, authorization, header):
 async def test_a_fixed_token_that_is_turned_away_is_final(wire):
     outcome = await gateway().send(MESSAGE, wire(expired()).http)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.retry) == ("http-401", False)
+    assert (outcome.code, outcome.retry) == ("http-401", None)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ async def test_a_fixed_token_that_is_turned_away_is_final(wire):
 async def test_refusals(wire, answer, code, word):
     outcome = await gateway().send(MESSAGE, wire(answer).http)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.retry) == (code, False)
+    assert (outcome.code, outcome.retry) == (code, None)
     assert word in outcome.staff
 
 
@@ -263,7 +264,7 @@ async def test_a_new_token_that_is_turned_away_too_is_final(wire):
     over = wire(token("A"), expired(), token("B"), expired())
     outcome = await gateway(LOGIN).send(MESSAGE, over.http)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.retry) == ("http-401", False)
+    assert (outcome.code, outcome.retry) == ("http-401", None)
 
 
 async def test_many_texts_at_once_fetch_one_token(wire):
@@ -292,13 +293,13 @@ async def test_many_texts_turned_away_at_once_renew_once():
 @pytest.mark.parametrize(
     ("answer", "code", "retry"),
     [
-        (httpx.ReadTimeout("no"), "login", True),
-        (httpx.ConnectError("no"), "connection", True),
-        (httpx.Response(500), "login", True),
-        (httpx.Response(429), "login", True),
-        (httpx.Response(401), "login", False),
-        (httpx.Response(200, text="no json"), "login", True),
-        (httpx.Response(200, json={"token": ""}), "login", True),
+        (httpx.ReadTimeout("no"), "login", SOON),
+        (httpx.ConnectError("no"), "connection", SOON),
+        (httpx.Response(500), "login", SOON),
+        (httpx.Response(429), "login", SOON),
+        (httpx.Response(401), "login", None),
+        (httpx.Response(200, text="no json"), "login", SOON),
+        (httpx.Response(200, json={"token": ""}), "login", SOON),
     ],
 )
 async def test_without_a_token_the_text_has_not_left(wire, answer, code, retry):
@@ -348,7 +349,7 @@ async def test_records(wire, word, number, status, code):
     record = {"code": 200, "RCC_en": word, "RCC": number}
     over = wire(httpx.Response(200, json=record))
     seen = await gateway().ask("SM9", over.http)
-    assert seen == Receipt("SM9", status, word or str(number), code, record)
+    assert seen == Receipt("SM9", status, word or str(number), code, raw=record)
 
 
 def test_every_state_of_the_table_is_tried_above():

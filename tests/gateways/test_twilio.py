@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from urllib.parse import urlencode
+from uuid import UUID
 
 import httpx
 import pytest
@@ -25,11 +26,14 @@ from connectors.gateways.base import (
     Receipt,
     Refused,
     Status,
+    Suppress,
     WebhookRequest,
 )
 from connectors.gateways.twilio import STATUSES, TwilioGateway, TwilioSettings
 from connectors.gateways.twilio_codes import CODES
 from messaging.errors import Forbidden, LookUpFailed, MalformedRequest
+from messaging.media import Attachment
+from messaging.retry import SOON
 from tests.gateways.contract import CUSTOMER, SENTENCE, GatewayContract
 from tests.gateways.inbox import NOW
 
@@ -330,7 +334,16 @@ ACCEPTED_WORDS = [
 @pytest.mark.parametrize(("word", "status", "code"), ACCEPTED_WORDS)
 def test_receipts(word, status, code):
     form = fields(MessageStatus=word, ErrorCode=code, Body=None, NumMedia=None)
-    assert gateway().parse(post(form)) == [Receipt("SM1", status, word, code, dict(form))]
+    assert gateway().parse(post(form)) == [Receipt("SM1", status, word, code, raw=dict(form))]
+
+
+def test_a_receipt_brings_our_own_id_back():
+    id = UUID("0191f2d4-0000-7000-8000-00000000000a")
+    url = f"{STATUS_URL}?text={id}"
+    (receipt,) = gateway().parse(post(fields(MessageStatus="sent"), url=url))
+    assert receipt.reference == id
+    (receipt,) = gateway().parse(post(fields(MessageStatus="sent"), url=f"{STATUS_URL}?text=x"))
+    assert receipt.reference is None
 
 
 def test_a_blank_error_code_is_none():
@@ -347,7 +360,8 @@ def test_the_answer_asks_twilio_for_nothing():
 
 MESSAGE = Outbound("0b1c", OURS, CUSTOMER, SENTENCE, first_attempt_at=NOW)
 MESSAGES = f"https://api.twilio.com/2010-04-01/Accounts/{SID}/Messages.json"
-CALLBACK = ("StatusCallback", "https://sms.example.com/webhooks/sms/twilio/status")
+STATUS_URL = "https://sms.example.com/webhooks/sms/twilio/status"
+CALLBACK = ("StatusCallback", f"{STATUS_URL}?text=0b1c")
 
 
 def created(sid: str = "SM9") -> httpx.Response:
@@ -359,7 +373,10 @@ def created(sid: str = "SM9") -> httpx.Response:
     [
         (MESSAGE, [("To", CUSTOMER), ("From", OURS), CALLBACK, ("Body", SENTENCE)]),
         (
-            replace(MESSAGE, media=("https://x.test/a.jpg", "https://x.test/b.jpg")),
+            replace(
+                MESSAGE,
+                media=(Attachment("https://x.test/a.jpg"), Attachment("https://x.test/b.jpg")),
+            ),
             [
                 ("To", CUSTOMER),
                 ("From", OURS),
@@ -370,12 +387,26 @@ def created(sid: str = "SM9") -> httpx.Response:
             ],
         ),
         (
-            replace(MESSAGE, body="", media=("https://x.test/a.jpg",)),
+            replace(MESSAGE, body="", media=(Attachment("https://x.test/a.jpg"),)),
             [("To", CUSTOMER), ("From", OURS), CALLBACK, ("MediaUrl", "https://x.test/a.jpg")],
         ),
         (
             replace(MESSAGE, body="é 👍 & = +"),
             [("To", CUSTOMER), ("From", OURS), CALLBACK, ("Body", "é 👍 & = +")],
+        ),
+        (
+            replace(MESSAGE, valid_seconds=3600),
+            [
+                *[("To", CUSTOMER), ("From", OURS), CALLBACK, ("Body", SENTENCE)],
+                ("ValidityPeriod", "3600"),
+            ],
+        ),
+        (
+            replace(MESSAGE, valid_seconds=90_000),
+            [
+                *[("To", CUSTOMER), ("From", OURS), CALLBACK, ("Body", SENTENCE)],
+                ("ValidityPeriod", "36000"),
+            ],
         ),
     ],
 )
@@ -400,8 +431,13 @@ async def test_another_address_of_the_api(wire):
 async def test_every_code_of_the_table(wire, code):
     over = wire(httpx.Response(400, json={"code": int(code), "message": "no", "status": 400}))
     known = CODES[code]
-    expected = Refused(code, known.staff, retry=known.retry, suppress=known.suppress)
-    assert await gateway().send(MESSAGE, over.http) == expected
+    assert await gateway().send(MESSAGE, over.http) == Refused(
+        code,
+        known.staff,
+        retry=known.retry,
+        suppress=known.suppress,
+        unhealthy=known.unhealthy,
+    )
 
 
 def test_the_table_says_what_twilio_says():
@@ -413,20 +449,25 @@ def test_the_table_says_what_twilio_says():
         *("30410", "30450", "30610", "63017", "63038"),
     }
     assert not [code for code, row in CODES.items() if row.retry and row.suppress]
+    opted_out = {code for code, row in CODES.items() if row.suppress is Suppress.OPTED_OUT}
+    assert opted_out == {"21610", "30640"}
+    assert {code for code, row in CODES.items() if row.unhealthy} == {
+        *("20003", "21611", "30001", "30002", "63038"),
+    }
 
 
 async def test_a_code_that_nobody_knows_is_final_and_quoted(wire):
     over = wire(httpx.Response(400, json={"code": 29999, "message": "The moon is full"}))
     outcome = await gateway().send(MESSAGE, over.http)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.retry, outcome.suppress) == ("29999", False, False)
+    assert (outcome.code, outcome.retry, outcome.suppress) == ("29999", None, None)
     assert "The moon is full" in outcome.staff
 
 
 async def test_throttled(wire):
     over = wire(httpx.Response(429, json={"code": 20429}, headers={"Retry-After": "3"}))
     staff = CODES["20429"].staff
-    assert await gateway().send(MESSAGE, over.http) == Refused("20429", staff, True, 3.0)
+    assert await gateway().send(MESSAGE, over.http) == Refused("20429", staff, SOON, 3.0)
 
 
 async def test_a_token_that_was_replaced_gives_way_to_the_next(wire):
@@ -443,7 +484,7 @@ async def test_no_token_is_good(wire):
     over = wire(*[httpx.Response(401, json={"code": 20003})] * 2)
     outcome = await gateway().send(MESSAGE, over.http)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.retry) == ("20003", False)
+    assert (outcome.code, outcome.retry) == ("20003", None)
 
 
 # -- look-up -------------------------------------------------------------------------------

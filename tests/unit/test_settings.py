@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from connectors.settings import DELAY_MESSAGE, SECTION, load_settings, settings_from
+from connectors.settings import SECTION, load_settings, settings_from
 from messaging.backlog import DelayNotice
 from messaging.errors import SettingsError
 from messaging.segments import segment_count
@@ -65,8 +65,8 @@ def test_the_least_that_works():
     assert settings.failure_message
     assert list(settings.gateways) == ["twilio"]
     assert settings.company.failure_message == settings.failure_message
-    assert settings.delay_notice == DelayNotice(timedelta(seconds=30), DELAY_MESSAGE)
-    assert segment_count(DELAY_MESSAGE) == 1
+    assert settings.delay_notice == DelayNotice(timedelta(seconds=30), settings.delay_message)
+    assert segment_count(settings.delay_message) == 1
 
 
 def test_in_whose_name_rules_speak():
