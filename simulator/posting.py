@@ -86,16 +86,16 @@ class _Target:
 
 
 @lru_cache(maxsize=256)
-def _target(url: str) -> _Target:
-    parts = urlsplit(url)
+def _target(place: str) -> _Target:
+    """Where a URL without query and fragment leads."""
+    parts = urlsplit(place)
     secure = parts.scheme == "https"
-    path = parts.path or "/"
     return _Target(
         host=parts.hostname or "",
         port=parts.port or (443 if secure else 80),
         secure=secure,
         host_header=parts.netloc.rpartition("@")[2],
-        path=f"{path}?{parts.query}" if parts.query else path,
+        path=parts.path or "/",
     )
 
 
@@ -105,7 +105,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
-        self._done: asyncio.Future[bool] | None = None
+        self._done: asyncio.Future[Trouble | None] | None = None
         self._ends_with_connection = False
         self.body = bytearray()
         self.status = 0
@@ -113,18 +113,22 @@ class _Connection(asyncio.Protocol):
         self.reusable = False
         self.idle_since = 0.0
 
-    def ask(self, request: bytes) -> asyncio.Future[bool]:
-        """Send ``request``; the future says whether a whole answer came."""
+    def ask(self, request: bytes) -> asyncio.Future[Trouble | None]:
+        """Send ``request``; the future says why no whole answer came, if none did."""
         self._parser = httptools.HttpResponseParser(self)
         self._ends_with_connection = True
         self.body.clear()
         self.status, self.content_type, self.reusable = 0, "", False
         self._done = asyncio.get_running_loop().create_future()
         if self._transport is None:
-            self._finish(whole=False)
+            self._finish(Trouble.BROKEN)
         else:
             self._transport.write(request)
         return self._done
+
+    def give_up(self) -> None:
+        """Wait no longer for the answer."""
+        self._finish(Trouble.TIMEOUT)
 
     @property
     def closed(self) -> bool:
@@ -146,13 +150,14 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self._finish(whole=False)
+            self._finish(Trouble.BROKEN)
             self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         # Without a length the end of the connection is the end of the answer.
-        self._finish(whole=error is None and self.status > 0 and self._ends_with_connection)
+        whole = error is None and self.status > 0 and self._ends_with_connection
+        self._finish(None if whole else Trouble.BROKEN)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
@@ -171,11 +176,11 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser is not None:
             self.reusable = self._parser.should_keep_alive()
-        self._finish(whole=True)
+        self._finish(None)
 
-    def _finish(self, *, whole: bool) -> None:
+    def _finish(self, trouble: Trouble | None) -> None:
         if self._done is not None and not self._done.done():
-            self._done.set_result(whole)
+            self._done.set_result(trouble)
 
 
 class Poster:
@@ -193,17 +198,23 @@ class Poster:
         loop = asyncio.get_running_loop()
         started = loop.time()
         clock = time.perf_counter()  # the loop's own clock counts whole milliseconds
-        target = _target(webhook.url)
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                connection = self._kept(target) or await self._connect(target)
-        except (OSError, TimeoutError):
-            return Answer(time.perf_counter() - clock, trouble=Trouble.CONNECT)
+        # The query of a receipt is another one for every text.
+        place, mark, query = webhook.url.partition("#")[0].partition("?")
+        target = _target(place)
+        connection = self._kept(target)
+        if connection is None:
+            try:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    connection = await self._connect(target)
+            except (OSError, TimeoutError):
+                return Answer(time.perf_counter() - clock, trouble=Trouble.CONNECT)
         keep = False
+        # A timer costs a fraction of asyncio.timeout(), which watches over the task.
+        timer = loop.call_at(started + _TOTAL_SECONDS, connection.give_up)
         try:
-            async with asyncio.timeout_at(started + _TOTAL_SECONDS):
-                if not await connection.ask(_request(target, webhook)):
-                    return Answer(time.perf_counter() - clock, trouble=Trouble.BROKEN)
+            trouble = await connection.ask(_request(target, mark + query, webhook))
+            if trouble is not None:
+                return Answer(time.perf_counter() - clock, trouble=trouble)
             keep = connection.reusable
             return Answer(
                 time.perf_counter() - clock,
@@ -211,9 +222,8 @@ class Poster:
                 bytes(connection.body),
                 connection.content_type,
             )
-        except TimeoutError:
-            return Answer(time.perf_counter() - clock, trouble=Trouble.TIMEOUT)
         finally:
+            timer.cancel()
             if keep:
                 self._keep(target, connection)
             else:
@@ -253,10 +263,10 @@ class Poster:
         return connection
 
 
-def _request(target: _Target, webhook: Webhook) -> bytes:
+def _request(target: _Target, query: str, webhook: Webhook) -> bytes:
     headers = "".join(f"{name}: {value}\r\n" for name, value in webhook.headers.items())
     head = (
-        f"POST {target.path} HTTP/1.1\r\nHost: {target.host_header}\r\n{headers}"
+        f"POST {target.path}{query} HTTP/1.1\r\nHost: {target.host_header}\r\n{headers}"
         f"Content-Length: {len(webhook.body)}\r\n\r\n"
     )
     return head.encode("latin-1") + webhook.body

@@ -82,6 +82,7 @@ def make_server(settings: Settings, own_url: str) -> SimulatorServer:
         # No web sockets: uvicorn's code for them needs a newer package than Rasa allows.
         ws="none",
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         timeout_graceful_shutdown=2,
         # Senders keep connections for some seconds between two texts.

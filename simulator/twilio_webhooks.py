@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import uuid
 from collections.abc import Callable, Iterable
@@ -32,7 +31,7 @@ def signature(auth_token: str, url: str, fields: Iterable[tuple[str, str]]) -> s
     (https://www.twilio.com/docs/usage/webhooks/webhooks-security).
     """
     signed = url.partition("#")[0] + "".join(name + value for name, value in sorted(set(fields)))
-    digest = hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1).digest()
+    digest = hmac.digest(auth_token.encode(), signed.encode(), "sha1")
     return base64.b64encode(digest).decode()
 
 
