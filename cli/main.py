@@ -247,6 +247,19 @@ def worker(
     run(health_file)
 
 
+@app.command()
+def gateways() -> None:
+    """Show how well each gateway is, and why."""
+    import asyncio
+
+    from rich.console import Console
+
+    from cli.gateways import show
+    from database.url import database_url
+
+    asyncio.run(show(database_url(), Console()))
+
+
 @app.command(context_settings=PASS_ON)
 def ingress(context: typer.Context) -> None:
     """Take webhooks in: run as many as you like."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from uuid import UUID
 from rich.console import Console
 
 from cli.failure import Failure
-from connectors.settings import Settings, load_settings
+from connectors.settings import load_settings
 from database.pool import Pool, make_pool
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.outbox import enqueue_notice
+from messaging.routing import Route, route
 
 POLL_SECONDS = 0.3
 OVER = frozenset({"delivered", "failed", "unknown"})
@@ -39,7 +41,8 @@ async def send(
         url: of the database.
         to: the customer's number, E.164.
         body: the text.
-        sender: the number of ours that it leaves from; the first that is configured when None.
+        sender: the number of ours that it leaves from; when None, the one that the customer
+            knows, and for a new customer one of a gateway that is well.
         wait: how long at most; after it the text is still sent by the worker.
         console: told of each change.
         credentials: the file.
@@ -48,34 +51,29 @@ async def send(
         Failure: it was not sent, or nobody sends it.
     """
     settings = load_settings(credentials)
-    number = sender or first_number(settings)
-    gateway = settings.gateway_for_number(number)
+    named = Route(settings.gateway_for_number(sender).name, sender) if sender else None
     clock, ids = SystemClock(), TimeOrderedIds()
     own_id = ids.new_id()
     async with make_pool(url, max_size=1) as pool:
-        async with pool.connection() as connection:
+        async with pool.connection() as connection, connection.transaction():
+            way = named or await route(connection, to, settings.candidates, random.random)
             accepted = await enqueue_notice(
                 connection,
                 id=own_id,
                 conversation_id=ids.new_id(),
-                gateway=gateway.name,
-                number=number,
+                gateway=way.gateway,
+                number=way.number,
                 phone=to,
                 body=body,
                 now=clock.now(),
             )
         if not accepted:
-            raise Failure(f"{to} has opted out of texts from {number}; nothing was sent.")
+            raise Failure(f"{to} has opted out of texts from {way.number}; nothing was sent.")
         row = await _fate(pool, own_id, wait, console)
     if row["state"] == "failed":
         raise Failure(f"Not delivered ({row['error_code']}): {row['error_staff']}")
     if row["state"] == "pending":
         raise Failure("Nobody sends it: start `linnet worker` (or `linnet up`); the text waits.")
-
-
-def first_number(settings: Settings) -> str:
-    """The number that texts leave from unless another is named."""
-    return next(number for gateway in settings.gateways.values() for number in gateway.numbers)
 
 
 async def _fate(pool: Pool, own_id: UUID, wait: timedelta, console: Console) -> dict[str, Any]:
