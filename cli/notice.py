@@ -15,6 +15,7 @@ from cli.failure import Failure
 from connectors.settings import load_settings
 from database.pool import Pool, make_pool
 from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.media import Attachment
 from messaging.outbox import enqueue_notice
 from messaging.routing import Route, route
 
@@ -31,6 +32,7 @@ async def send(
     to: str,
     body: str,
     sender: str | None,
+    media: str | None,
     wait: timedelta,
     console: Console,
     credentials: Path = Path("credentials.yml"),
@@ -43,6 +45,7 @@ async def send(
         body: the text.
         sender: the number of ours that it leaves from; when None, the one that the customer
             knows, and for a new customer one of a gateway that is well.
+        media: address of a file that goes with it.
         wait: how long at most; after it the text is still sent by the worker.
         console: told of each change.
         credentials: the file.
@@ -52,34 +55,34 @@ async def send(
     """
     settings = load_settings(credentials)
     named = Route(settings.gateway_for_number(sender).name, sender) if sender else None
-    clock, ids = SystemClock(), TimeOrderedIds()
-    own_id = ids.new_id()
     async with make_pool(url, max_size=1) as pool:
         async with pool.connection() as connection, connection.transaction():
             way = named or await route(connection, to, settings.candidates, random.random)
-            accepted = await enqueue_notice(
+            ids = await enqueue_notice(
                 connection,
-                id=own_id,
-                conversation_id=ids.new_id(),
                 gateway=way.gateway,
                 number=way.number,
                 phone=to,
                 body=body,
-                now=clock.now(),
+                media=(Attachment(media),) if media else (),
+                policy=settings.text_policies[way.gateway],
+                new_id=TimeOrderedIds().new_id,
+                now=SystemClock().now(),
             )
-        if not accepted:
+        if not ids:
             raise Failure(f"{to} has opted out of texts from {way.number}; nothing was sent.")
-        row = await _fate(pool, own_id, wait, console)
-    if row["state"] == "failed":
-        raise Failure(f"Not delivered ({row['error_code']}): {row['error_staff']}")
-    if row["state"] == "pending":
+        deadline = asyncio.get_running_loop().time() + wait.total_seconds()
+        fates = [await _fate(pool, id, deadline, console) for id in ids]
+    states = {row["state"]: row for row in fates}
+    if failed := states.get("failed"):
+        raise Failure(f"Not delivered ({failed['error_code']}): {failed['error_staff']}")
+    if "pending" in states:
         raise Failure("Nobody sends it: start `linnet worker` (or `linnet up`); the text waits.")
 
 
-async def _fate(pool: Pool, own_id: UUID, wait: timedelta, console: Console) -> dict[str, Any]:
+async def _fate(pool: Pool, own_id: UUID, deadline: float, console: Console) -> dict[str, Any]:
     shown = None
     clock = asyncio.get_running_loop().time
-    deadline = clock() + wait.total_seconds()
     while True:
         async with pool.connection() as connection:
             row = await (await connection.execute(STATE, {"id": own_id})).fetchone()
