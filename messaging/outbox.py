@@ -15,6 +15,7 @@ from messaging.gsm7 import Change
 from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
+from messaging.media_limits import room_for_links
 from messaging.segments import segment_count
 from messaging.text_policy import TextPolicy
 
@@ -131,7 +132,8 @@ def texts_for(words: NewText, policy: TextPolicy, new_id: Callable[[], UUID]) ->
     Returns:
         None at all where there are neither words nor media.
     """
-    composed = compose(words.body, policy, new_token)
+    longest = max(policy.least, policy.longest - room_for_links(words.media))
+    composed = compose(words.body, replace(policy, longest=longest), new_token)
     if not composed.bodies:
         return [replace(words, body="")] if words.media else []
     page = LongText(composed.token, words.body.strip()) if composed.token else None
@@ -162,37 +164,40 @@ RETURNING id, opted_out_at IS NOT NULL OR unreachable_code IS NOT NULL AS suppre
 async def enqueue_notice(
     connection: Connection,
     *,
-    id: UUID,
-    conversation_id: UUID,
     gateway: str,
     number: str,
     phone: str,
     body: str,
+    policy: TextPolicy,
+    new_id: Callable[[], UUID],
     now: datetime,
     lane: Lane = Lane.REMINDER,
-) -> bool:
+    media: tuple[Attachment, ...] = (),
+) -> list[UUID]:
     """Put a one-off text into the outbox, unless the phone opted out.
 
     Args:
         connection: to the database.
-        id: of the new text.
-        conversation_id: of the conversation, should it be the first with this phone.
         gateway: that carries it.
         number: of ours that it leaves from.
         phone: the customer's, E.164.
         body: what to say.
+        policy: how words become texts at the gateway.
+        new_id: for the ids of the texts, and of the conversation, should it be a new one.
         now: the time, UTC.
         lane: its urgency.
+        media: files that go with it.
 
     Returns:
-        False where the customer opted out, or the phone gets no texts; nothing is sent then.
+        The ids of the texts: several, where it is too long for one. None, where the customer
+        opted out or the phone gets no texts; nothing is sent then.
     """
     async with connection.transaction():
         row = await (
             await connection.execute(
                 CONVERSATION,
                 {
-                    "id": conversation_id,
+                    "id": new_id(),
                     "gateway": gateway,
                     "number": number,
                     "phone": phone,
@@ -202,9 +207,9 @@ async def enqueue_notice(
         ).fetchone()
         assert row is not None  # noqa: S101  the statement always returns a row
         if row["suppressed"]:
-            return False
-        text = NewText(
-            id=id,
+            return []
+        draft = NewText(
+            id=new_id(),
             conversation_id=row["id"],
             gateway=gateway,
             sender=number,
@@ -213,6 +218,8 @@ async def enqueue_notice(
             kind="notice",
             lane=lane,
             created_at=now,
+            media=media,
         )
-        await enqueue(connection, [text])
-    return True
+        texts = texts_for(draft, policy, new_id)
+        await enqueue(connection, texts)
+    return [text.id for text in texts]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from database.pool import Pool
-from messaging.outbox import NewText, enqueue
+from messaging.outbox import NewText, enqueue, texts_for
+from messaging.text_policy import TextPolicy
 
 # A conversation with a text that waits for an answer is left alone: that text may be the answer.
 EXPIRED = """
@@ -20,11 +21,18 @@ RETURNING c.id, c.gateway, c.number, c.phone, c.opted_out_at, c.owner, old.promp
 """
 
 
-async def expire_prompts(pool: Pool, now: datetime, new_id: Callable[[], UUID]) -> int:
+async def expire_prompts(
+    pool: Pool,
+    text_policies: Mapping[str, TextPolicy],
+    now: datetime,
+    new_id: Callable[[], UUID],
+) -> int:
     """Close every question whose time has run out, and say so once.
 
     Args:
         pool: of connections.
+        text_policies: how words become texts at each gateway, by its name; where there is no
+            such gateway any more, nobody can be told.
         now: the time at which the texts are made, UTC.
         new_id: for their ids.
 
@@ -33,7 +41,7 @@ async def expire_prompts(pool: Pool, now: datetime, new_id: Callable[[], UUID]) 
     """
     async with pool.connection() as connection, connection.transaction():
         rows = await (await connection.execute(EXPIRED)).fetchall()
-        texts = [
+        drafts = [
             NewText(
                 id=new_id(),
                 conversation_id=row["id"],
@@ -45,7 +53,16 @@ async def expire_prompts(pool: Pool, now: datetime, new_id: Callable[[], UUID]) 
                 created_at=now,
             )
             for row in rows
-            if row["opted_out_at"] is None and row["owner"] == "assistant"
+            if row["opted_out_at"] is None
+            and row["owner"] == "assistant"
+            and row["gateway"] in text_policies
         ]
-        await enqueue(connection, texts)
+        await enqueue(
+            connection,
+            [
+                text
+                for draft in drafts
+                for text in texts_for(draft, text_policies[draft.gateway], new_id)
+            ],
+        )
     return len(rows)

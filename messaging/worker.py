@@ -23,6 +23,7 @@ from messaging.delivery import SEND_SECONDS, DeliveryPolicy, DeliveryWorker, req
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
 from messaging.inquiry import Inquiry
+from messaging.jobs import Tools, run_jobs
 from messaging.judgement import judge
 from messaging.outcomes import expire
 from messaging.prompts import expire_prompts
@@ -48,6 +49,7 @@ class WorkerPlan:
         timeout: of a request to a vendor; shorter in all than the lease of a text, so that no
             text is looked up while its request may live.
         delay: what customers are told who wait for an answer; None where they are not.
+        retention_days: for how many days texts are kept.
     """
 
     gateways: Mapping[str, Gateway]
@@ -56,6 +58,7 @@ class WorkerPlan:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     timeout: httpx.Timeout = field(default_factory=lambda: request_timeout(SEND_SECONDS))
     delay: DelayNotice | None = None
+    retention_days: int = 400
 
 
 async def run_worker(
@@ -81,16 +84,17 @@ async def run_worker(
         tasks.create_task(delivery.run())
         tasks.create_task(_every(1.0, Inquiry(pool, gateways, http, clock).ask_due))
         tasks.create_task(
-            _every(
-                1.0, lambda: expire_prompts(pool, plan.text_policies, clock.now(), ids.new_id)
-            )
+            _every(1.0, lambda: expire_prompts(pool, plan.text_policies, clock.now(), ids.new_id))
         )
         tasks.create_task(_every(1.0, lambda: judge(pool, gateways, random.random)))
         tasks.create_task(_every(1.0, lambda: expire(pool)))
         tasks.create_task(_every(TEND_SECONDS, lambda: failover.tend(counts, clock.now())))
         if plan.delay is not None:
-            tell = partial(tell_delays, pool, gateways, plan.delay, clock, ids.new_id)
+            policies = plan.text_policies
+            tell = partial(tell_delays, pool, gateways, policies, plan.delay, clock, ids.new_id)
             tasks.create_task(_every(1.0, tell))
+        tools = Tools(gateways, http, clock, plan.retention_days)
+        tasks.create_task(run_jobs(database_url, tools))
         if health_file is not None:
             tasks.create_task(_beat(health_file))
         log.info("worker.ready")

@@ -16,11 +16,12 @@ from messaging.backlog import DelayNotice, tell_delays
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.lanes import Lane
 from messaging.outbox import enqueue_notice
-from messaging.worker import run_worker
+from messaging.worker import WorkerPlan, run_worker
 from tests.integration.engine import (
     OURS,
     PHONE,
     QUICK,
+    WORDS,
     Echo,
     ScriptedGateway,
     delivery_worker,
@@ -40,7 +41,8 @@ def phone(number: int) -> str:
 
 async def tell(pool, per_second: float = 1000, notice: DelayNotice = NOTICE) -> int:
     gateways = {"twilio": ScriptedGateway(per_second=per_second)}
-    return await tell_delays(pool, gateways, notice, SystemClock(), TimeOrderedIds().new_id)
+    words = {"twilio": WORDS}
+    return await tell_delays(pool, gateways, words, notice, SystemClock(), TimeOrderedIds().new_id)
 
 
 async def told(pool) -> list[str]:
@@ -158,12 +160,12 @@ async def notices_out(pool, lane: Lane, count: int) -> None:
         for number in range(count):
             await enqueue_notice(
                 connection,
-                id=uuid4(),
-                conversation_id=uuid4(),
                 gateway="twilio",
                 number=OURS,
                 phone=phone(9000 + number),
                 body="hello",
+                policy=WORDS,
+                new_id=uuid4,
                 now=SystemClock().now(),
                 lane=lane,
             )
@@ -196,9 +198,16 @@ async def test_several_workers_tell_everybody_once_and_keep_to_the_queue(pool):
     assert len(set(await told(pool))) == 10
 
 
+async def test_a_long_notice_costs_what_its_parts_cost(pool):
+    for number in range(5):
+        await text_in(pool, "hi", phone=phone(number))
+    long = DelayNotice(timedelta(0), "It takes longer. " * 15)  # two segments
+    assert await tell(pool, per_second=1, notice=long) == 2
+
+
 async def test_a_number_that_is_not_ours_any_more_is_passed_over(pool):
     await text_in(pool, "hi")
-    assert await tell_delays(pool, {}, NOTICE, SystemClock(), TimeOrderedIds().new_id) == 0
+    assert await tell_delays(pool, {}, {}, NOTICE, SystemClock(), TimeOrderedIds().new_id) == 0
 
 
 async def test_a_backlog_is_told_then_answered_in_order(pool, database_url):
@@ -248,7 +257,8 @@ async def test_who_has_waited_longest_is_answered_first(pool, database_url):
 async def test_the_worker_tells(pool, database_url):
     await text_in(pool, "hi")
     gateway = ScriptedGateway()
-    task = asyncio.create_task(run_worker(database_url, {"twilio": gateway}, NOTICE))
+    plan = WorkerPlan({"twilio": gateway}, {"twilio": WORDS}, candidates=(), delay=NOTICE)
+    task = asyncio.create_task(run_worker(database_url, plan))
     try:
         await until(lambda: _received(gateway))
     finally:

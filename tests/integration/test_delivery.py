@@ -23,6 +23,7 @@ from messaging.states import TextState, rank
 from tests.integration.engine import (
     OURS,
     PHONE,
+    WORDS,
     ScriptedGateway,
     delivery_worker,
     rows,
@@ -35,16 +36,15 @@ BUSY = Refused("20429", "Busy.", retry=QUICKLY, retry_after=0.1)
 
 
 async def text_out(pool, body: str, phone: str = PHONE) -> UUID:
-    id = uuid4()
     async with pool.connection() as connection:
-        assert await enqueue_notice(
+        (id,) = await enqueue_notice(
             connection,
-            id=id,
-            conversation_id=uuid4(),
             gateway="twilio",
             number=OURS,
             phone=phone,
             body=body,
+            policy=WORDS,
+            new_id=uuid4,
             now=datetime.now(UTC),
         )
     return id
@@ -106,12 +106,12 @@ async def test_a_refusal_for_good_fails_and_suppresses_the_phone(pool, database_
     async with pool.connection() as connection:
         assert not await enqueue_notice(
             connection,
-            id=uuid4(),
-            conversation_id=uuid4(),
             gateway="twilio",
             number=OURS,
             phone=PHONE,
             body="again",
+            policy=WORDS,
+            new_id=uuid4,
             now=datetime.now(UTC),
         )
 

@@ -22,6 +22,7 @@ from tests.integration.engine import (
     OURS,
     PHONE,
     QUICK,
+    WORDS,
     Echo,
     rows,
     text_in,
@@ -315,10 +316,10 @@ async def test_a_question_that_is_not_answered_expires_and_says_so_once(pool, da
         await text_in(pool, "book")
         await replies(pool, 1)
     now, ids = datetime.now(UTC), TimeOrderedIds()
-    assert await expire_prompts(pool, now, ids.new_id) == 0
+    assert await expire_prompts(pool, {"twilio": WORDS}, now, ids.new_id) == 0
     await asyncio.sleep(0.4)
-    assert await expire_prompts(pool, now, ids.new_id) == 1
-    assert await expire_prompts(pool, now, ids.new_id) == 0
+    assert await expire_prompts(pool, {"twilio": WORDS}, now, ids.new_id) == 1
+    assert await expire_prompts(pool, {"twilio": WORDS}, now, ids.new_id) == 0
     assert await replies(pool, 2) == ["Sure?", "That has expired."]
 
 
@@ -331,7 +332,10 @@ async def test_an_answer_that_waits_keeps_its_question_from_expiring(pool, datab
         await replies(pool, 1)
     await text_in(pool, "yes")
     await asyncio.sleep(0.2)
-    assert await expire_prompts(pool, datetime.now(UTC), TimeOrderedIds().new_id) == 0
+    assert (
+        await expire_prompts(pool, {"twilio": WORDS}, datetime.now(UTC), TimeOrderedIds().new_id)
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
