@@ -15,6 +15,7 @@ Reader = Callable[[object, str], object]
 
 SENDER_NUMBER = re.compile(r"\+[1-9]\d{6,14}|(\d{1,3}-)?\d{4,6}")
 LONGEST_BURST = 30.0
+FEWEST_DAYS = 2
 LARGEST_SHARE = 100
 
 
@@ -106,6 +107,21 @@ def whole(value: object, where: str) -> int:
     if number != int(number):
         raise SettingsError(f"{where}: {number:g} is not a whole number")
     return int(number)
+
+
+def kept_days(value: object, where: str) -> int:
+    """A number of days for which texts are kept.
+
+    Raises:
+        SettingsError: it is something else, or so few that a repeated webhook would be news.
+    """
+    days = whole(value, where)
+    if days < FEWEST_DAYS:
+        raise SettingsError(
+            f"{where}: write {FEWEST_DAYS} days or more; vendors repeat a webhook within a day, "
+            "and a text that is forgotten by then would be answered again"
+        )
+    return days
 
 
 def share(value: object, where: str) -> int:

@@ -26,6 +26,7 @@ from connectors.setting_values import (
     address,
     choice,
     currency,
+    kept_days,
     not_negative,
     positive,
     price,
@@ -73,6 +74,7 @@ class Settings:
         unknown_notices: the same for what nobody waits for.
         delay_after: seconds that a text waits for its answer before its sender is told; 0: never.
         delay_message: what they are told, once.
+        retention_days: for how many days texts, turns and events are kept.
         gateways: by name.
         shares: of new conversations, 0 to 100, by gateway; at 0 only who names it sends over it.
         text_policies: how words become texts at each gateway, by its name.
@@ -97,6 +99,7 @@ class Settings:
         "We have your text. Answers take longer than usual at the moment; "
         "you need not send it again."
     )
+    retention_days: int = 400
     shares: Mapping[str, int] = field(default_factory=dict)
     text_policies: Mapping[str, TextPolicy] = field(default_factory=dict)
     prices: Mapping[str, Prices] = field(default_factory=dict)
@@ -142,6 +145,7 @@ class Settings:
             ),
             timeout=request_timeout(self.send_timeout),
             delay=self.delay_notice,
+            retention_days=self.retention_days,
         )
 
     def gateway_for_number(self, number: str) -> Gateway:
@@ -233,6 +237,7 @@ GENERAL: Mapping[str, _Key] = {
     "unknown_notices": _Key(choice("resend", "leave")),
     "delay_after": _Key(not_negative),
     "delay_message": _Key(text),
+    "retention_days": _Key(kept_days),
     "encoding": _Key(choice(*Level)),
     "long_texts": _Key(choice(*LongTexts)),
     "longest_text": _Key(whole),

@@ -1,4 +1,4 @@
-"""The worker process: delivery, questions to vendors, questions that ran out."""
+"""The worker process: delivery, questions to vendors, questions that ran out, jobs."""
 
 from __future__ import annotations
 

@@ -1,0 +1,106 @@
+"""Forgets what is old, a few rows at a time, so that tables stay as large as their time is long.
+
+Every batch is a statement of its own and holds no lock for long; what stops in the middle goes on
+where it was. Rows are visited from the oldest on, and only as far as they are old: a night costs
+what a day brought, not what a year holds. What is open stays, however old it is: a text that
+waits, a turn that runs, a conversation and with it whether its phone opted out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from database.alone import alone
+from database.pool import Connection, Pool
+from messaging.retention import STEPS, Step
+
+log = structlog.get_logger(__name__)
+
+RAW_DAYS = 30
+"""For how many days every field that came with a receipt is kept, and a job that ended badly."""
+
+BATCH = 500
+"""Rows that a statement looks at."""
+
+REST_SECONDS = 0.02
+"""Between two statements, for everybody else."""
+
+
+async def prune(
+    pool: Pool,
+    days: int,
+    now: datetime,
+    progress: Callable[[str, Mapping[str, int]], None] | None = None,
+) -> Mapping[str, int] | None:
+    """Delete what is older than it is to be kept.
+
+    Args:
+        pool: of connections; one is used.
+        days: for how many days texts are kept.
+        now: the time, UTC.
+        progress: told after each batch in which something went: the step, and what is gone.
+
+    Returns:
+        What is gone, by name; None where another process is doing this.
+    """
+    async with alone(pool, "upkeep") as connection:
+        if connection is None:
+            return None
+        gone: Counter[str] = Counter()
+        for step in STEPS:
+            before = gone.total()
+            await _take(connection, step, _values(days, now), gone, progress)
+            if gone.total() > before:
+                log.info("upkeep.step", step=step.name, rows=gone.total() - before)
+    log.info("upkeep.done", **{name.replace(" ", "-"): count for name, count in gone.items()})
+    return gone
+
+
+async def due(pool: Pool, days: int, now: datetime) -> Mapping[str, int]:
+    """What ``prune`` would delete at this moment; nothing is changed.
+
+    Args:
+        pool: of connections.
+        days: for how many days texts are kept.
+        now: the time, UTC.
+    """
+    found: Counter[str] = Counter()
+    async with pool.connection() as connection:
+        for step in STEPS:
+            row = await (await connection.execute(step.count, _values(days, now))).fetchone()
+            found.update(row)
+    return +found
+
+
+def _values(days: int, now: datetime) -> dict[str, Any]:
+    return {
+        "cutoff": now - timedelta(days=days),
+        "raw_cutoff": now - timedelta(days=min(days, RAW_DAYS)),
+        "now": now,
+        "batch": BATCH,
+    }
+
+
+async def _take(
+    connection: Connection,
+    step: Step,
+    values: Mapping[str, Any],
+    gone: Counter[str],
+    progress: Callable[[str, Mapping[str, int]], None] | None,
+) -> None:
+    after = step.start
+    while after is not None:
+        cursor = await connection.execute(step.batch, dict(values) | {"after": after})
+        row = await cursor.fetchone()
+        assert row is not None  # noqa: S101  the statement always returns a row
+        after = row.pop("after")
+        gone.update(row)
+        if progress is not None and any(row.values()):
+            progress(step.name, gone)
+        await asyncio.sleep(REST_SECONDS)
