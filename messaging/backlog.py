@@ -29,9 +29,12 @@ import structlog
 from connectors.gateways.base import Capabilities, Gateway
 from database.pool import Connection, Pool
 from messaging.clock import Clock
+from messaging.composing import compose
 from messaging.lanes import Lane
-from messaging.outbox import NewText, enqueue
+from messaging.long_texts import new_token
+from messaging.outbox import NewText, enqueue, texts_for
 from messaging.segments import segment_count
+from messaging.text_policy import TextPolicy
 from messaging.words import classify, is_autoreply, is_tapback
 
 log = structlog.get_logger(__name__)
@@ -100,6 +103,7 @@ DECIDED = "UPDATE conversation SET delay_told_at = %(now)s WHERE id = ANY(%(ids)
 async def tell_delays(
     pool: Pool,
     gateways: Mapping[str, Gateway],
+    text_policies: Mapping[str, TextPolicy],
     notice: DelayNotice,
     clock: Clock,
     new_id: Callable[[], UUID],
@@ -108,7 +112,8 @@ async def tell_delays(
 
     Args:
         pool: of connections.
-        gateways: by name.
+        gateways: by name; where there is no such gateway any more, nobody can be told.
+        text_policies: how words become texts at each of them.
         notice: what to tell, and after how long.
         clock: for the time at which the texts are made.
         new_id: for their ids.
@@ -120,10 +125,10 @@ async def tell_delays(
     async with pool.connection() as connection:
         numbers = await (await connection.execute(NUMBERS, {"after": notice.after})).fetchall()
         for row in numbers:
-            gateway = gateways.get(row["gateway"])
-            if gateway is not None:
-                can = gateway.capabilities
-                told += await _tell(connection, row, can, notice, clock.now(), new_id)
+            name = row["gateway"]
+            if name in gateways:
+                can, policy = gateways[name].capabilities, text_policies[name]
+                told += await _tell(connection, row, can, policy, notice, clock.now(), new_id)
     if told:
         log.info("backlog.told", customers=told)
     return told
@@ -133,6 +138,7 @@ async def _tell(
     connection: Connection,
     sender: Mapping[str, Any],
     can: Capabilities,
+    policy: TextPolicy,
     notice: DelayNotice,
     now: datetime,
     new_id: Callable[[], UUID],
@@ -153,14 +159,16 @@ async def _tell(
         queue = await (await connection.execute(QUEUE, values)).fetchone()
         assert queue is not None  # noqa: S101  an aggregate always returns a row
         waiting = queue["segments"] if can.paced_by_segment else queue["texts"]
-        cost = segment_count(notice.body) if can.paced_by_segment else 1
+        bodies = compose(notice.body, policy, new_token).bodies
+        segments = sum(segment_count(body.text) for body in bodies)
+        cost = segments if can.paced_by_segment else len(bodies)
         values["room"] = room(float(waiting), cost, can.per_second)
         talks = await (await connection.execute(OVERDUE, values)).fetchall()
         values["ids"] = [talk["id"] for talk in talks]
-        bodies: dict[UUID, list[str]] = {talk["id"]: [] for talk in talks}
+        unanswered: dict[UUID, list[str]] = {talk["id"]: [] for talk in talks}
         for text in await (await connection.execute(UNANSWERED, values)).fetchall():
-            bodies[text["conversation_id"]].append(text["body"])
-        texts = [
+            unanswered[text["conversation_id"]].append(text["body"])
+        drafts = [
             NewText(
                 id=new_id(),
                 conversation_id=talk["id"],
@@ -172,11 +180,12 @@ async def _tell(
                 created_at=now,
             )
             for talk in talks
-            if waits_for_the_assistant(bodies[talk["id"]])
+            if waits_for_the_assistant(unanswered[talk["id"]])
         ]
+        texts = [text for draft in drafts for text in texts_for(draft, policy, new_id)]
         await enqueue(connection, texts)
         await connection.execute(DECIDED, values)
-    return len(texts)
+    return len(drafts)
 
 
 def room(waiting: float, cost: float, per_second: float) -> int:
