@@ -1,4 +1,6 @@
-"""The web server that gateways post to: receives texts, stores them, and does nothing else.
+"""The web server that gateways post to: receives texts and stores them.
+
+Besides it shows what was too long for a text (``connectors/pages.py``), and nothing else.
 
 It starts in well under a second and without the database, because most gateways do not repeat
 a request that found nobody: what takes long to load (the database's client) is loaded when it
@@ -24,11 +26,12 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.gateways.base import Inbound, Receipt
-from connectors.settings import Settings, load_settings
+from connectors.pages import Pages
+from connectors.settings import PAGES, Settings, load_settings
 from connectors.webhooks import LONGEST_BODY, WebhookHandler
 from messaging import tracing
 from messaging.clock import Clock, SystemClock
@@ -38,6 +41,7 @@ from messaging.spool import Spool
 
 if TYPE_CHECKING:
     from database.pool import Pool
+    from messaging.long_texts import Page
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,23 @@ class Database:
             self._pool, gateway, events, received_at, burst_seconds=self._burst_seconds
         )
 
+    async def page(self, token: str, now: datetime) -> Page | None:
+        """Words that were too long for a text, by the token of their page.
+
+        Raises:
+            DatabaseUnavailable: it is away.
+        """
+        if self._pool is None:
+            raise DatabaseUnavailable("the pool is not open yet")
+        from psycopg import OperationalError  # noqa: PLC0415 - loaded with the pool
+
+        from messaging.long_texts import look_up  # noqa: PLC0415
+
+        try:
+            return await look_up(self._pool, token, now)
+        except OperationalError as error:
+            raise DatabaseUnavailable(type(error).__name__) from error
+
     async def reachable(self) -> bool:
         """Whether a query is answered within a second."""
         if self._pool is None:
@@ -128,6 +149,7 @@ def make_app(
     database = Database(find_url, settings.burst_seconds)
     spool = Spool(spool_directory)
     handler = WebhookHandler(settings, database.store, spool, clock)
+    pages = Pages(settings.brand, database.page, clock)
 
     async def webhook(request: Request) -> Response:
         kind = "status" if request.url.path.endswith("/status") else "inbound"
@@ -144,6 +166,10 @@ def make_app(
             kind,
         )
         return Response(answer.body, answer.status, media_type=answer.content_type)
+
+    async def page(request: Request) -> Response:
+        answer = await pages.answer(request.path_params["token"])
+        return HTMLResponse(answer.body, answer.status, answer.headers)
 
     async def health(_: Request) -> Response:
         reachable, pending = await database.reachable(), spool.pending()
@@ -179,6 +205,7 @@ def make_app(
             Route("/webhooks/sms/", health, methods=["GET"]),
             Route("/webhooks/sms/{gateway}", webhook, methods=["GET", "POST"]),
             Route("/webhooks/sms/{gateway}/status", webhook, methods=["GET", "POST"]),
+            Route(f"{PAGES}{{token}}", page, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"]),
         ],
         lifespan=lifespan,
