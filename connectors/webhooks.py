@@ -118,7 +118,7 @@ class WebhookHandler:
         label = gateway.name if gateway else "unknown"
         with (
             bound_contextvars(request_id=str(self._new_id()), gateway=label),
-            tracing.span("webhook.receive", gateway=label, kind=kind) as span,
+            tracing.span("webhook.receive", {"gateway": label, "kind": kind}) as span,
         ):
             outcome, answer = await self._answer(gateway, name, request, span)
             span.set(outcome=outcome, status=answer.status)

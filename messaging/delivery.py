@@ -19,17 +19,20 @@ import httpx
 import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
+from structlog.contextvars import bound_contextvars
 
 from connectors.gateways.base import Accepted, Gateway, Outcome, Refused, Unknown
 from database.pool import Pool
+from messaging import metrics, tracing
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.delivery_table import ClaimedText, Queue
 from messaging.errors import LookUpFailed
 from messaging.ledger import Ledger
-from messaging.metrics import SENDS
+from messaging.masking import hiding
 from messaging.outcomes import AcceptedText, Event, settle
 from messaging.retry import ask_delay, check_delay, next_delay
+from messaging.tracing import Attribute
 from messaging.wake import Listener
 
 log = structlog.get_logger(__name__)
@@ -152,32 +155,41 @@ class DeliveryWorker:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("delivery.broken", exc_info=error)  # the lease ends and it is tried again
         self._listener.wake()
 
     async def _handle(self, text: ClaimedText) -> None:
-        try:
-            if text.check:
-                await self._check(text)
-            else:
-                await self._send(text)
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            # The outcome could not be written: the lease ends and the text is looked up.
-            log.warning("delivery.database-away", text_id=str(text.id), error=type(error).__name__)
+        """Work on a text, with its ids in every line of the log."""
+        with hiding(text.message.body), bound_contextvars(**_ids(text)):
+            try:
+                if text.check:
+                    await self._check(text)
+                else:
+                    await self._send(text)
+            except (psycopg.OperationalError, PoolTimeout) as error:
+                # The outcome could not be written: the lease ends and the text is looked up.
+                log.warning("delivery.database-away", error=type(error).__name__)
+            except Exception:
+                log.exception("delivery.broken")  # the lease ends and it is looked up
 
     async def _send(self, text: ClaimedText) -> None:
         gateway = self._gateways[text.gateway]
-        outcome = await self._ask_to_send(gateway, text)
-        code = outcome.code if isinstance(outcome, Refused) else ""
-        SENDS.labels(gateway.name, type(outcome).__name__.lower(), code).inc()
+        with (
+            tracing.span(
+                "delivery.send", {**_ids(text), "segments": text.segments}, parent=text.trace
+            ) as span,
+            metrics.SEND_SECONDS.labels(gateway.name).time(),
+        ):
+            outcome = await self._ask_to_send(gateway, text)
+            name, code = type(outcome).__name__.lower(), _code(outcome)
+            span.set(outcome=name, code=code or None)
+        metrics.SENDS.labels(gateway.name, name, code).inc()
         match outcome:
             case Accepted(vendor_id):
                 await self._accepted(gateway, text, vendor_id)
             case Refused():
                 await self._refused(text, outcome)
             case Unknown(reason):
-                log.warning("delivery.unknown", text_id=str(text.id), reason=reason)
+                log.warning("delivery.unknown", reason=reason)
                 await self._unknown(gateway, text, reason)
 
     async def _ask_to_send(self, gateway: Gateway, text: ClaimedText) -> Outcome:
@@ -193,6 +205,7 @@ class DeliveryWorker:
         seconds = ask_delay(0, reports_status=gateway.capabilities.reports_status)
         ask = None if seconds is None else timedelta(seconds=seconds)
         await self._ledger.accepted(AcceptedText(text, vendor_id, ask))
+        log.info("delivery.accepted", vendor_id=vendor_id)
 
     async def _refused(self, text: ClaimedText, refused: Refused) -> None:
         delay = None
@@ -204,7 +217,7 @@ class DeliveryWorker:
                 now=self._clock.now(),
                 random=random.random,
             )
-        log.info("delivery.refused", text_id=str(text.id), code=refused.code, again_in=delay)
+        log.info("delivery.refused", code=refused.code, again_in=delay)
         plan = "given up" if delay is None else f"again in {delay:.0f} s"
         await settle(
             self._pool,
@@ -252,7 +265,7 @@ class DeliveryWorker:
             code="outcome-unknown",
             staff="The gateway did not say whether it took this text, and it cannot be asked.",
         )
-        log.warning("delivery.left-unknown", text_id=str(text.id), reason=reason)
+        log.warning("delivery.left-unknown", reason=reason)
 
     async def _check(self, text: ClaimedText) -> None:
         gateway = self._gateways[text.gateway]
@@ -260,10 +273,12 @@ class DeliveryWorker:
             await self._decide(text, "no answer came and no receipt")
             return
         try:
-            async with asyncio.timeout(self._policy.lease.total_seconds() * 0.9):
-                found = await gateway.find(text.message, self._http)
+            with tracing.span("delivery.look-up", _ids(text), parent=text.trace) as span:
+                async with asyncio.timeout(self._policy.lease.total_seconds() * 0.9):
+                    found = await gateway.find(text.message, self._http)
+                span.set(found=found is not None)
         except (LookUpFailed, TimeoutError) as error:
-            log.warning("delivery.look-up-failed", text_id=str(text.id), detail=str(error))
+            log.warning("delivery.look-up-failed", detail=str(error))
             await self._check_again(text)
             return
         if found is not None:
@@ -303,3 +318,19 @@ class DeliveryWorker:
                 checks=text.checks,
                 code=LookUpFailed.code,
             )
+
+
+def _ids(text: ClaimedText) -> dict[str, Attribute]:
+    """What a text is known by in logs and traces."""
+    ids: dict[str, Attribute] = {
+        "conversation": str(text.conversation_id),
+        "text_id": str(text.id),
+        "gateway": text.gateway,
+        "lane": text.lane.name.lower(),
+        "attempt": text.attempts,
+    }
+    return ids if text.turn_id is None else {**ids, "turn": str(text.turn_id)}
+
+
+def _code(outcome: Outcome) -> str:
+    return outcome.code if isinstance(outcome, Refused) else ""

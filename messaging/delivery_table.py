@@ -32,6 +32,7 @@ class ClaimedText:
     """A text that this worker may send or look up.
 
     Attributes:
+        turn_id: the turn that it answers, if it answers one.
         message: for the gateway.
         kind: ``reply``, ``notice``, ...
         check: whether it is to be looked up rather than sent.
@@ -44,10 +45,12 @@ class ClaimedText:
 
     id: UUID
     conversation_id: UUID
+    turn_id: UUID | None
     gateway: str
     message: Outbound
     kind: str
     lane: Lane
+    segments: int
     check: bool
     expired: bool
     attempts: int
@@ -130,9 +133,10 @@ RETURNING pace.gateway, pace.number
 """
 
 RETURNED = """
-text.id, text.conversation_id, text.gateway, text.sender, text.recipient, text.body, text.media,
-text.kind, text.lane, text.first_attempt_at, text.attempts, text.checks, text.resends, text.seq,
-text.created_at, text.trace, text.state = 'checking' AS check, text.expires_at < now() AS expired,
+text.id, text.conversation_id, text.turn_id, text.gateway, text.sender, text.recipient, text.body,
+text.media, text.kind, text.lane, text.segments, text.first_attempt_at, text.attempts, text.checks,
+text.resends, text.seq, text.created_at, text.trace, text.state = 'checking' AS check,
+text.expires_at < now() AS expired,
 greatest(1, extract(epoch FROM text.expires_at - now()))::int AS valid_seconds
 """
 
@@ -329,6 +333,7 @@ class Queue:
         return ClaimedText(
             id=row["id"],
             conversation_id=row["conversation_id"],
+            turn_id=row["turn_id"],
             gateway=row["gateway"],
             message=Outbound(
                 id=str(row["id"]),
@@ -342,6 +347,7 @@ class Queue:
             ),
             kind=row["kind"],
             lane=Lane(row["lane"]),
+            segments=row["segments"],
             check=row["check"],
             expired=row["expired"],
             attempts=row["attempts"],

@@ -7,6 +7,7 @@ commits a text costs, and a lone text does not wait.
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -43,7 +44,8 @@ class Ledger:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gathered.append((text, written))
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+            # In a context of its own: what is logged there is not about this text alone.
+            self._writing = asyncio.create_task(self._write(), context=Context())
         await written
 
     async def _write(self) -> None:

@@ -54,9 +54,9 @@ class OpenTelemetry:
     def span(
         self,
         name: str,
+        attributes: Mapping[str, Attribute],
         parent: str | None,
         links: Sequence[str],
-        attributes: Mapping[str, Attribute],
     ) -> Iterator[Span]:
         """A span; its trace's id is in every log line within it."""
         with self._tracer.start_as_current_span(

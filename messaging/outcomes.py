@@ -16,6 +16,8 @@ import psycopg
 from connectors.gateways.base import Suppress
 from database.pool import Connection, Pool
 from messaging.delivery_table import ClaimedText
+from messaging.lanes import Lane
+from messaging.metrics import REPLY_SECONDS
 from messaging.receipts import apply_parked, lock
 
 
@@ -44,7 +46,7 @@ WITH given AS (
         ask_at = now() + given.ask, updated_at = now()
     FROM given WHERE text.id = given.id AND text.attempts = given.attempts
         AND text.state IN ('sending', 'checking')
-    RETURNING text.id
+    RETURNING text.id, text.gateway, text.lane, text.turn_id, text.position
 ), late AS (
     INSERT INTO text_event (outbound_id, at, kind, code, detail)
     SELECT given.id, now(), 'late-answer', text.state, 'the vendor took it as ' || given.vendor_id
@@ -52,7 +54,9 @@ WITH given AS (
     WHERE given.id NOT IN (SELECT id FROM written)
         AND text.vendor_id IS DISTINCT FROM given.vendor_id
 )
-SELECT id FROM written
+SELECT gateway, lane, extract(epoch FROM now() - (
+    SELECT min(received_at) FROM inbound_text WHERE turn_id = written.turn_id))::float AS seconds
+FROM written WHERE turn_id IS NOT NULL AND position = 0
 """
 
 SETTLED = """
@@ -131,7 +135,7 @@ async def _write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: dateti
     keys = [(one.text.gateway, one.vendor_id) for one in texts]
     async with pool.connection() as connection, connection.transaction():
         await lock(connection, keys)
-        await connection.execute(
+        cursor = await connection.execute(
             ACCEPTED,
             {
                 "ids": [one.text.id for one in texts],
@@ -148,7 +152,11 @@ async def settle(
     text: ClaimedText,
     state: str,
     *,
+        first_replies = await cursor.fetchall()
     event: Event | None = None,
+    for row in first_replies:
+        lane = Lane(row["lane"]).name.lower()
+        REPLY_SECONDS.labels(row["gateway"], lane).observe(max(0.0, row["seconds"]))
     delay: float = 0.0,
     checks: int = 0,
     resent: bool = False,

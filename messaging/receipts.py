@@ -6,14 +6,19 @@ is found even if the answer to its request was lost, and an unknown outcome is k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from psycopg.types.json import Jsonb
 
 from connectors.gateways.base import Receipt
 from database.pool import Connection
+from messaging import tracing
+from messaging.metrics import RECEIPT_LAG_SECONDS
+
+log = structlog.get_logger(__name__)
 
 # Whoever stores a receipt and whoever records a vendor's id take this lock, so that a receipt
 # that overtakes the answer to its own request is matched by one or the other. Taken in order, so
@@ -36,10 +41,10 @@ ON CONFLICT (gateway, vendor_id, vendor_status) DO NOTHING
 # receipts come late.
 APPLY = """
 WITH named AS (
-    SELECT id, false AS by_reference FROM outbound_text
+    SELECT id, false AS by_reference, state AS before FROM outbound_text
     WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s
     UNION ALL
-    SELECT id, true FROM outbound_text
+    SELECT id, true, state FROM outbound_text
     WHERE id = %(reference)s AND gateway = %(gateway)s AND vendor_id IS NULL
         AND state IN ('pending', 'sending', 'checking', 'unknown', 'failed')
         AND (%(state)s IN ('delivered', 'failed') OR NOT EXISTS (
@@ -64,10 +69,13 @@ WITH named AS (
         updated_at = %(at)s
     FROM named WHERE text.id = named.id
     -- The next text to this phone may leave now.
-    RETURNING text.id, CASE WHEN by_reference THEN pg_notify('linnet_outbox', '') END
+    RETURNING text.id, conversation_id, turn_id, trace, before, state,
+        extract(epoch FROM %(at)s - accepted_at)::float AS lag,
+        CASE WHEN by_reference THEN pg_notify('linnet_outbox', '') END
 )
 UPDATE receipt SET outbound_id = applied.id FROM applied
 WHERE gateway = %(gateway)s AND vendor_id = %(vendor_id)s AND vendor_status = %(vendor_status)s
+RETURNING applied.*
 """
 
 # A text of ours that the vendor has twice: it was sent again although it was out.
@@ -120,10 +128,14 @@ async def store_receipt(
     async with connection.transaction(), connection.pipeline():
         await lock(connection, [(gateway, receipt.vendor_id)])
         inserted = await connection.execute(INSERT, values)
-        await connection.execute(APPLY, values)
+        applied = await connection.execute(APPLY, values)
         if receipt.reference is not None:
             await connection.execute(SECOND_COPY, values)
-    return inserted.rowcount > 0
+    if inserted.rowcount == 0:
+        log.info("receipt.repeated", vendor_id=receipt.vendor_id, status=receipt.vendor_status)
+        return False
+    _tell(await applied.fetchone(), values)
+    return True
 
 
 async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
@@ -149,7 +161,33 @@ async def apply_parked(
     cursor = await connection.execute(PARKED, _columns(keys))
     for row in await cursor.fetchall():
         values = {"state": state_of(row["status"]), "reference": None, "at": now}
-        await connection.execute(APPLY, row | values)
+        applied = await connection.execute(APPLY, row | values)
+        _tell(await applied.fetchone(), row | values)
+
+
+def _tell(applied: Mapping[str, Any] | None, receipt: Mapping[str, Any]) -> None:
+    """Log, trace and time a receipt: what it did to its text, if its text is known."""
+    said = {
+        "gateway": receipt["gateway"],
+        "vendor_id": receipt["vendor_id"],
+        "status": receipt["vendor_status"],
+        "code": receipt["code"],
+    }
+    if applied is None:
+        log.info("receipt.parked", **said)
+        return
+    ids = {
+        "conversation": str(applied["conversation_id"]),
+        "turn": str(applied["turn_id"]) if applied["turn_id"] else None,
+        "text_id": str(applied["id"]),
+    }
+    if applied["state"] == "delivered" != applied["before"]:
+        RECEIPT_LAG_SECONDS.labels(receipt["gateway"]).observe(max(0.0, applied["lag"]))
+    webhook = tracing.current()
+    with tracing.span(
+        "receipt", {**said, **ids}, parent=applied["trace"], links=[webhook] if webhook else []
+    ):
+        log.info("receipt.applied", **said, **ids, state=applied["state"])
 
 
 def state_of(status: str) -> str:

@@ -263,7 +263,7 @@ class _File:
 async def _store_line(file: _File, line: bytes, store: Store) -> bool:
     try:
         gateway, events, received_at, trace = _entry(line)
-        with tracing.span("spool.store", parent=trace, gateway=gateway):
+        with tracing.span("spool.store", {"gateway": gateway}, parent=trace):
             await store(gateway, events, received_at)
     except Exception as error:
         if _may_pass(error):

@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +24,7 @@ Attribute = str | int | float | bool | UUID | None
 
 INSTALL = "Traces are asked for, but not installed: run `uv sync --extra otel`."
 _PROTOCOL = "http/protobuf"
+_NO_ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType({})
 
 
 class Span(Protocol):
@@ -38,9 +40,9 @@ class Tracer(Protocol):
     def span(
         self,
         name: str,
+        attributes: Mapping[str, Attribute],
         parent: str | None,
         links: Sequence[str],
-        attributes: Mapping[str, Attribute],
     ) -> AbstractContextManager[Span]:
         """See :func:`span`."""
 
@@ -57,9 +59,9 @@ class _Nothing:
     def span(
         self,
         name: str,
+        attributes: Mapping[str, Attribute],
         parent: str | None,
         links: Sequence[str],
-        attributes: Mapping[str, Attribute],
     ) -> AbstractContextManager[Span]:
         return _NOWHERE
 
@@ -114,17 +116,21 @@ def stop() -> None:
 
 
 def span(
-    name: str, *, parent: str | None = None, links: Sequence[str] = (), **attributes: Attribute
+    name: str,
+    attributes: Mapping[str, Attribute] = _NO_ATTRIBUTES,
+    *,
+    parent: str | None = None,
+    links: Sequence[str] = (),
 ) -> AbstractContextManager[Span]:
     """A step of a text's way, as long as the ``with`` block lasts.
 
     Args:
         name: of the step, like ``delivery.send``.
+        attributes: what it is about.
         parent: traceparent of the step before it; by default the step around it.
         links: traceparents of others that led to it.
-        attributes: what it is about.
     """
-    return _tracer.span(name, parent, links, attributes)
+    return _tracer.span(name, attributes, parent, links)
 
 
 def current() -> str | None:

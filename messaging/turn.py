@@ -146,7 +146,7 @@ class TurnWorker:
         parent = traces[0] if traces else None
         with hiding(*(text.body for text in turn.texts)), bound_contextvars(**ids):
             try:
-                with tracing.span("turn", parent=parent, links=traces[1:], **ids) as span:
+                with tracing.span("turn", ids, parent=parent, links=traces[1:]) as span:
                     await self._answer(turn, span)
             except Exception:
                 log.exception("turn.broken")  # the lease ends and it is tried again
