@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
@@ -19,7 +20,11 @@ from messaging.errors import AssistantFailed
 from messaging.media import Attachment
 from messaging.menus import render
 
+log = structlog.get_logger(__name__)
+
 CHANNEL = "sms"
+MEDIA_KEYS = frozenset({"url", "type", "title", "description"})
+"""Of an entry of ``custom: {linnet: {media: [...]}}`` in a response."""
 OPEN_QUESTION_SLOT = "pending_change"
 """While this slot is set, the assistant waits for YES or NO."""
 
@@ -59,7 +64,8 @@ class RasaAssistant:
         """
         began = time.perf_counter()
         processor = self._processor()
-        output, opened = RepliesCollected(), OpenTurn()
+        output = RepliesCollected()
+        opened = OpenTurn(files=[file.as_entity() for file in turn.files])
         message = UserMessage(
             turn.payload or plain_text(turn.text),
             output,
@@ -120,7 +126,8 @@ def as_reply(said: Sequence[Mapping[str, Any]]) -> Reply | None:
     Returns:
         None where nothing was said that can be texted.
     """
-    lines, media = [], []
+    lines: list[str] = []
+    media: list[Attachment] = []
     options: list[Option] = []
     prompt: Prompt | None = None
     for message in said:
@@ -128,14 +135,27 @@ def as_reply(said: Sequence[Mapping[str, Any]]) -> Reply | None:
             lines.append(message["text"].strip())
         if message.get("buttons"):
             options = [Option(item["title"], item["payload"]) for item in message["buttons"]]
-        media += [Attachment(message[key]) for key in ("image", "attachment") if message.get(key)]
         ours = (message.get("custom") or {}).get("linnet", {})
+        media += _attachments(message, ours)
         if ours.get("prompt"):
             prompt = Prompt(**ours["prompt"])
     text = render("\n".join(lines), [option.title for option in options])
     if not text and not media:
         return None
     return Reply(text, tuple(media), tuple(options), prompt)
+
+
+def _attachments(message: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Attachment]:
+    """The files of a message; one that cannot be read is left out, for the words are worth more."""
+    named = [{"url": message[key]} for key in ("image", "attachment") if message.get(key)]
+    files = []
+    for file in [*named, *(ours.get("media") or [])]:
+        if not isinstance(file.get("url"), str) or not MEDIA_KEYS.issuperset(file):
+            log.error("assistant.media-unreadable", keys=sorted(file), allowed=sorted(MEDIA_KEYS))
+            continue
+        rest = (file.get(key) or "" for key in ("type", "title", "description"))
+        files.append(Attachment(file["url"], *rest))
+    return files
 
 
 def _answer(opened: OpenTurn, said: Sequence[Mapping[str, Any]], milliseconds: float) -> Answer:

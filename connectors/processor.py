@@ -153,11 +153,17 @@ class TurnProcessor(MessageProcessor):
         tracker: DialogueStateTracker | None = None,
         only_output_properties: bool = True,
     ) -> dict[str, Any]:
-        """What the model makes of a text, read in the light of what was talked about."""
+        """What the model makes of a text, read in the light of what was talked about.
+
+        The files that came with it are entities beside those that are found in its words.
+        """
         if tracker is not None:
             message = copy.copy(message)  # what is known already is not stored with the text
             message.metadata = {**context_of(tracker), **(message.metadata or {})}
-        return parted(await super().parse_message(message, tracker, only_output_properties))
+        parse = parted(await super().parse_message(message, tracker, only_output_properties))
+        opened = open_turn.get()
+        files = opened.files if opened is not None else ()
+        return {**parse, "entities": [*parse["entities"], *files]}
 
     async def _run_prediction_loop(
         self, output_channel: OutputChannel, tracker: DialogueStateTracker

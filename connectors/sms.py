@@ -13,9 +13,9 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -33,10 +33,14 @@ from messaging import tracing
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.inbox import store_events
 from messaging.logs import configure_logging
+from messaging.media_inbox import Fetch, MediaInbox
 from messaging.metrics import SPOOLED
 from messaging.spool import Spool
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.wake import Listener
+
+if TYPE_CHECKING:
+    from connectors.media_fetch import MediaFetcher
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +143,7 @@ class SMSInput(InputChannel):
             TurnPolicy(burst=timedelta(seconds=settings.burst_seconds)),
             clock,
             ids.new_id,
+            MediaInbox(pool, _fetch_for(settings), clock, ids.new_id),
         )
         self._run(worker.run())
         if settings.delivery == "rasa":
@@ -149,6 +154,20 @@ class SMSInput(InputChannel):
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._stack.push_async_callback(_end, asyncio.create_task(work))
+
+
+def _fetch_for(settings: Settings) -> Fetch:
+    async def fetch(url: str, longest: int) -> bytes:
+        return await fetcher().content(url, longest)
+
+    @cache
+    def fetcher() -> MediaFetcher:
+        # Imported here: 7 MB that only a process that was sent a picture pays.
+        from connectors.media_fetch import MediaFetcher  # noqa: PLC0415
+
+        return MediaFetcher(settings.gateways.values())
+
+    return fetch
 
 
 async def _end(task: asyncio.Task[None]) -> None:

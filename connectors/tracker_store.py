@@ -15,7 +15,7 @@ Configured in endpoints.yml::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,13 +35,15 @@ from database.url import database_url
 
 @dataclass(slots=True)
 class OpenTurn:
-    """What Rasa did within the turn that is being worked on.
+    """The turn that is being worked on, and what Rasa did within it.
 
     Attributes:
+        files: that the customer sent, as entities.
         tracker: as Rasa last saved it.
         failure: the first error that Rasa would have swallowed.
     """
 
+    files: Sequence[dict[str, Any]] = ()
     tracker: Any = None
     failure: Exception | None = None
     first_position: int = 0

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from messaging.media import Attachment
+from messaging.media import Attachment, MediaFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class TurnInput:
         phone: the customer's number, E.164, for the action server to know who it is.
         text: the texts of the turn joined by line breaks, or "" where only media came.
         payload: a menu option's payload, chosen by number; then ``text`` is not to be parsed.
-        media_types: content types of the media that came.
+        media_types: content types of the media that came, as claimed.
+        files: the media that came, fetched or with the reason why not.
         received_at: when the last text of the turn was received, UTC; dates are read from here.
     """
 
@@ -79,6 +80,7 @@ class TurnInput:
     received_at: datetime
     payload: str | None = None
     media_types: tuple[str, ...] = ()
+    files: tuple[MediaFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,31 +71,3 @@ class MediaFile:
         if self.refused is not None:
             value["refused"] = self.refused
         return {"entity": "media", "value": value}
-
-
-def with_link(body: str, file: Attachment, longest: int) -> str | None:
-    r"""A text with a file as words and link in place of the file.
-
-    Title and description stand before the link, as far as there is room for them.
-
-    Args:
-        body: of the text.
-        file: that cannot go with it.
-        longest: characters that the gateway takes in one request.
-
-    Returns:
-        None where there is no room even for the link.
-
-    >>> with_link("Our new frames:", Attachment("https://x.example/f.mp4", title="A film"), 1600)
-    'Our new frames:\nA film\nhttps://x.example/f.mp4'
-    """
-    for words in ((file.title, file.description), (file.title,), ()):
-        text = "\n".join(line for line in (body, *words, file.url) if line)
-        if len(text) <= longest:
-            return text
-    return None
-
-
-def room_for_links(media: tuple[Attachment, ...]) -> int:
-    """Characters to leave free in a body, so that each file can still become a link."""
-    return sum(len(file.url) + 1 for file in media)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from connectors.gateways.base import MediaLimits, Outbound
 from messaging.errors import MediaRefused
-from messaging.media import Attachment, with_link
+from messaging.media import Attachment
+from messaging.segments import utf16_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,34 @@ class Fitted:
 
     message: Outbound
     not_carried: tuple[NotCarried, ...] = ()
+
+
+def with_link(body: str, file: Attachment, longest: int) -> str | None:
+    r"""A text with a file as words and link in place of the file.
+
+    Title and description stand before the link, as far as there is room for them.
+
+    Args:
+        body: of the text.
+        file: that cannot go with it.
+        longest: characters that the gateway takes in one request.
+
+    Returns:
+        None where there is no room even for the link.
+
+    >>> with_link("Our new frames:", Attachment("https://x.example/f.mp4", title="A film"), 1600)
+    'Our new frames:\nA film\nhttps://x.example/f.mp4'
+    """
+    for words in ((file.title, file.description), (file.title,), ()):
+        text = "\n".join(line for line in (body, *words, file.url) if line)
+        if utf16_length(text) <= longest:
+            return text
+    return None
+
+
+def room_for_links(media: Sequence[Attachment]) -> int:
+    """UTF-16 units to leave free in a body, so that its files can still become links."""
+    return sum(utf16_length(file.url) + 1 for file in media)
 
 
 def largest(limits: MediaLimits, content_type: str) -> int | None:
@@ -126,14 +155,18 @@ def _judged(
 
 
 def _fitted(message: Outbound, judged: Sequence[Found | MediaRefused], longest: int) -> Fitted:
-    body = message.body
     carried: list[Attachment] = []
-    not_carried: list[NotCarried] = []
+    others: list[tuple[Attachment, MediaRefused]] = []
     for file, verdict in zip(message.media, judged, strict=True):
         if isinstance(verdict, Found):
             carried.append(replace(file, content_type=verdict.content_type))
-            continue
-        text = with_link(body, file, longest)
+        else:
+            others.append((file, verdict))
+    body = message.body
+    not_carried: list[NotCarried] = []
+    for place, (file, why) in enumerate(others, 1):
+        room = room_for_links([later for later, _ in others[place:]])
+        text = with_link(body, file, longest - room)
         body = body if text is None else text
-        not_carried.append(NotCarried(file.url, verdict.reason, verdict.detail, text is not None))
+        not_carried.append(NotCarried(file.url, why.reason, why.detail, linked=text is not None))
     return Fitted(replace(message, body=body, media=tuple(carried)), tuple(not_carried))

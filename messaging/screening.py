@@ -131,5 +131,5 @@ def _input(turn: ClaimedTurn, said: list[WaitingText]) -> TurnInput:
         text="\n".join(text.body.strip() for text in said)[:LONGEST_INPUT],
         received_at=said[-1].received_at,
         payload=payload,
-        media_types=tuple(kind for text in said for kind in text.media_types),
+        media_types=tuple(file.content_type for text in said for file in text.media),
     )

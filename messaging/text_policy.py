@@ -58,12 +58,16 @@ class TextPolicy:
     page_url: str = ""
 
     def __post_init__(self) -> None:
-        beside = LONGEST_LABEL
-        if self.long_texts is LongTexts.LINK:
-            beside = len(self.link(TOKEN_LENGTH * "-"))
-        if self.longest < beside + LEAST_WORDS:
-            msg = f"{self.longest} characters are too few: allow {beside + LEAST_WORDS} or more"
+        if self.longest < self.least:
+            msg = f"{self.longest} characters are too few: allow {self.least} or more"
             raise ValueError(msg)
+
+    @property
+    def least(self) -> int:
+        """What ``longest`` must be, so that words fit beside a label or a link."""
+        if self.long_texts is LongTexts.LINK:
+            return len(self.link(TOKEN_LENGTH * "-")) + LEAST_WORDS
+        return LONGEST_LABEL + LEAST_WORDS
 
     def link(self, token: str) -> str:
         """What the beginning of long words ends with."""

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,6 +27,8 @@ from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
 from messaging.masking import hiding
+from messaging.media import MediaFile
+from messaging.media_inbox import MediaInbox
 from messaging.metrics import SECONDS, TURNS
 from messaging.outbox import NewText, texts_for
 from messaging.screening import Company, Decision, screen
@@ -78,6 +80,7 @@ class TurnWorker:
         policy: times and limits.
         clock: for the time at which replies are made.
         new_id: for the ids of replies.
+        media: fetches the files of texts.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class TurnWorker:
         policy: TurnPolicy,
         clock: Clock,
         new_id: Callable[[], UUID],
+        media: MediaInbox,
     ) -> None:
         self._pool = pool
         self._listener = listener
@@ -99,6 +103,7 @@ class TurnWorker:
         self._policy = policy
         self._clock = clock
         self._new_id = new_id
+        self._media = media
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -190,12 +195,15 @@ class TurnWorker:
     async def _decide(self, turn: ClaimedTurn) -> Outcome | None:
         """What the turn comes to; None where it is to be tried again later."""
         decision = screen(turn, self._company)
+        files: tuple[MediaFile, ...] = ()
+        if decision.handled_by != "rule" and turn.attempt <= self._policy.attempts:
+            files = await self._media.files_of(turn.texts)  # a person wants to see them too
         if decision.input is None:
             return self._by_rule(turn, decision)
         if turn.attempt > self._policy.attempts:  # it has taken workers down with it
             return self._failed(turn, AssistantFailed(f"{turn.attempt - 1} attempts did not end"))
         try:
-            answer = await self._ask(decision.input)
+            answer = await self._ask(replace(decision.input, files=files))
         except AssistantFailed as error:
             log.warning("turn.assistant-failed", code=error.code, detail=error.detail)
             if turn.attempt < self._policy.attempts:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from connectors.gateways.base import Media
 from database.pool import Connection, Pool
 from messaging.assistant import Answer, Option, Prompt
 from messaging.errors import LinnetError, TurnLost
@@ -28,12 +29,13 @@ class WaitingText:
 
     Attributes:
         trace: W3C traceparent of the webhook that brought it, where traces are kept.
+        media: where its files are, with the types that the vendor claims.
     """
 
     id: int
     trace: str | None
     body: str
-    media_types: tuple[str, ...]
+    media: tuple[Media, ...]
     received_at: datetime
 
 
@@ -223,7 +225,7 @@ def _claimed(talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Clai
                 id=row["text_id"],
                 trace=row["trace"],
                 body=row["body"],
-                media_types=tuple(item["content_type"] for item in row["media"]),
+                media=tuple(Media(**item) for item in row["media"]),
                 received_at=row["received_at"],
             )
             for row in rows

@@ -10,7 +10,7 @@ from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.turn_table import claim
 from messaging.wake import Listener
-from tests.integration.engine import COMPANY, WORDS, Echo, rows, text_in, until
+from tests.integration.engine import COMPANY, WORDS, Echo, no_media, rows, text_in, until
 
 POLICY = TurnPolicy(burst=timedelta(0), lease=timedelta(seconds=0.15))
 
@@ -27,6 +27,7 @@ async def test_a_keeper_ends_although_its_cancellation_was_lost(database_url: st
             POLICY,
             SystemClock(),
             TimeOrderedIds().new_id,
+            no_media(pool),
         )
         await text_in(pool, "hello")
         turn = await until(lambda: claim(pool, POLICY.lease, POLICY.burst))

@@ -6,6 +6,7 @@ import pytest
 
 from connectors.assistant import as_reply
 from messaging.assistant import Option, Prompt, Reply
+from messaging.media import Attachment
 
 BUTTONS = [{"title": "Mon", "payload": "/pick_mon"}, {"title": "Tue", "payload": "/pick_tue"}]
 PROMPT = {"linnet": {"prompt": {"seconds": 1800, "expired": "Too late."}}}
@@ -30,7 +31,7 @@ PROMPT = {"linnet": {"prompt": {"seconds": 1800, "expired": "Too late."}}}
             [{"text": "Sure?", "custom": PROMPT}],
             Reply("Sure?", prompt=Prompt(1800, "Too late.")),
         ),
-        ([{"image": "https://x/y.png"}], Reply("", media=("https://x/y.png",))),
+        ([{"image": "https://x/y.png"}], Reply("", media=(Attachment("https://x/y.png"),))),
     ],
 )
 def test_a_turn_is_one_text(said, reply):
