@@ -144,7 +144,11 @@ async def _write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: dateti
                 "asks": [one.ask for one in texts],
             },
         )
+        first_replies = await cursor.fetchall()
         await apply_parked(connection, keys, now)
+    for row in first_replies:
+        lane = Lane(row["lane"]).name.lower()
+        REPLY_SECONDS.labels(row["gateway"], lane).observe(max(0.0, row["seconds"]))
 
 
 async def settle(
@@ -152,11 +156,7 @@ async def settle(
     text: ClaimedText,
     state: str,
     *,
-        first_replies = await cursor.fetchall()
     event: Event | None = None,
-    for row in first_replies:
-        lane = Lane(row["lane"]).name.lower()
-        REPLY_SECONDS.labels(row["gateway"], lane).observe(max(0.0, row["seconds"]))
     delay: float = 0.0,
     checks: int = 0,
     resent: bool = False,
