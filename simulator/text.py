@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -46,6 +46,7 @@ class Text:
         reference: the assistant's own id, where the vendor takes one.
         wants_receipt: the assistant asked to know when it arrives.
         status_seen_late: seconds by which the vendor's record lags; None for ever.
+        segments: what it costs on the network; a text with media is one message.
     """
 
     id: str
@@ -68,6 +69,11 @@ class Text:
     reference: str | None = None
     wants_receipt: bool = False
     status_seen_late: float | None = 0.0
+    segments: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count segments once: answers, pace and benchmarks all ask for them."""
+        self.segments = 1 if self.media else segment_count(self.body)
 
     @property
     def phone(self) -> str:
@@ -78,11 +84,6 @@ class Text:
     def number(self) -> str:
         """The assistant's number."""
         return self.recipient if self.from_phone else self.sender
-
-    @property
-    def segments(self) -> int:
-        """What it costs on the network; a text with media is one message."""
-        return 1 if self.media else segment_count(self.body)
 
     def as_shown(self) -> dict[str, Any]:
         """As the phone shows it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from itertools import islice
@@ -119,15 +119,10 @@ def list_page(
     fields = dict(query)
     size = min(max(_whole_number(fields, "PageSize", _DEFAULT_PAGE), 1), _LONGEST_PAGE)
     page = _whole_number(fields, "Page", 0)
-    dates = [
-        (name.removeprefix("DateSent").rstrip("="), _moment(value))
-        for name, value in fields.items()
-        if name.startswith("DateSent") and value
-    ]
     # By position, as a client that pages through everything would else search for ever longer.
     end = bisect_left(texts, last.position, key=_position) if last else len(texts)
     older = (texts[index] for index in range(end - 1, -1, -1))
-    shown = list(islice(_matching(older, fields, dates), size + 1))
+    shown = list(islice(_matching(older, fields), size + 1))
     more, shown = len(shown) > size, shown[:size]
     path = f"{API}/Accounts/{account_sid}/Messages.json"
     kept = [(name, value) for name, value in query if name not in {"Page", "PageToken", "PageSize"}]
@@ -156,36 +151,42 @@ def _whole_number(fields: dict[str, str], name: str, default: int) -> int:
         return default
 
 
-def _matching(
-    texts: Iterable[Text], fields: dict[str, str], dates: list[tuple[str, datetime]]
-) -> Iterable[Text]:
+def _matching(texts: Iterable[Text], fields: Mapping[str, str]) -> Iterable[Text]:
+    to, sender = fields.get("To"), fields.get("From")
+    window = _window(fields)
     for text in texts:
-        if fields.get("To") and text.recipient != fields["To"]:
-            continue
-        if fields.get("From") and text.sender != fields["From"]:
+        if (to and text.recipient != to) or (sender and text.sender != sender):
             continue
         # A text that has not left has no date, so no date matches it.
-        if all(_sent_within(text.sent_at, *date) for date in dates):
+        if window is None or (text.sent_at is not None and window[0] <= text.sent_at < window[1]):
             yield text
+
+
+def _window(fields: Mapping[str, str]) -> tuple[datetime, datetime] | None:
+    """The times of sending that are asked for, without the last one; None for all.
+
+    Times count in whole seconds, and a date alone means its midnight; without a relation it is
+    the day that counts, whatever the time (Twilio's own client writes a date as its midnight).
+    """
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    dates = [(name, value) for name, value in fields.items() if name[:8] == "DateSent" and value]
+    for name, value in dates:
+        moment = _moment(value)
+        if "<" in name:
+            last = min(last, moment + timedelta(seconds=1))
+        elif ">" in name:
+            first = max(first, moment)
+        else:
+            day = moment.replace(hour=0, minute=0, second=0)
+            first, last = max(first, day), min(last, day + timedelta(days=1))
+    return (first, last) if dates else None
 
 
 def _moment(value: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        moment = datetime.fromisoformat(value).replace(microsecond=0)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        _ = moment + timedelta(days=1)
+    except (ValueError, OverflowError):
         raise Refused(20001) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _sent_within(sent: datetime | None, relation: str, moment: datetime) -> bool:
-    """Whether a date fits: times count in whole seconds, a date alone means its midnight."""
-    if sent is None:
-        return False
-    sent = sent.replace(microsecond=0)
-    if relation == "<":
-        return sent <= moment
-    if relation == ">":
-        return sent >= moment
-    # Without a relation it is the day that counts, whatever the time (Twilio's own client
-    # writes a date as its midnight).
-    return sent.date() == moment.date()
+    return moment

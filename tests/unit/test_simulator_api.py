@@ -137,6 +137,7 @@ def test_twilio_accepts_at_the_edges(simulator):
         (MESSAGES.replace(".json", "/SM1.json"), (SID, TOKEN), 404, 20404),
         ("/2010-04-01/Accounts/x/Calls.json", (SID, TOKEN), 404, 20404),
         (f"{MESSAGES}?DateSent=yesterday", (SID, TOKEN), 400, 20001),
+        (f"{MESSAGES}?DateSent<=9999-12-31", (SID, TOKEN), 400, 20001),
     ],
 )
 def test_twilio_turns_away(simulator, path, auth, status, code):
@@ -164,10 +165,14 @@ def test_twilio_lists_by_date_only_what_has_left(simulator):
         twilio_send(http, Body="first")
         twilio_send(http, Body="waits 100 seconds")
         until(lambda: thread(http))
-        day = thread(http)[0]["at"][:10]
-        for relation, count in (("", 1), (">", 1), (">=", 1), ("<", 0)):
-            found = http.get(MESSAGES, params={f"DateSent{relation}": day}, auth=(SID, TOKEN))
-            assert len(found.json()["messages"]) == count, relation
+        sent = f"{thread(http)[0]['at'][:19]}+00:00"
+        day = sent[:10]
+        for relation, moment, count in (
+            ("", day, 1), (">", day, 1), (">=", day, 1), ("<", day, 0), ("<", sent, 1),
+            (">", sent, 1), ("", f"{day}T23:59:59Z", 1), ("", "2020-01-01", 0),
+        ):  # fmt: skip
+            found = http.get(MESSAGES, params={f"DateSent{relation}": moment}, auth=(SID, TOKEN))
+            assert len(found.json()["messages"]) == count, (relation, moment)
         every = http.get(MESSAGES, params={"From": TWILIO}, auth=(SID, TOKEN)).json()["messages"]
         assert [message["date_sent"] is None for message in every] == [True, False]
         assert (
