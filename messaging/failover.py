@@ -51,11 +51,11 @@ WHERE id = %(id)s OR (number = %(number)s AND phone = %(phone)s) ORDER BY id FOR
 HEARD = "SELECT FROM inbound_text WHERE conversation_id = %(id)s LIMIT 1"
 
 TEXTS = """
-SELECT id, kind, state, attempts, length(body) AS length,
+SELECT id, gateway, kind, state, attempts, length(body) AS length,
     vendor_id IS NOT NULL OR resends > 0
         OR EXISTS (SELECT FROM receipt WHERE outbound_id = text.id) AS maybe_out,
     EXISTS (SELECT FROM text_event AS event WHERE event.outbound_id = text.id
-        AND event.kind = 'moved' AND event.code = %(gateway)s) AS came_from_there
+        AND event.kind = 'moved' AND event.code = %(gateway)s) AS left_there
 FROM outbound_text AS text WHERE conversation_id = %(id)s ORDER BY seq
 """
 
@@ -97,26 +97,29 @@ class Standing:
     """Where a text of a conversation stands.
 
     Attributes:
+        gateway: where it is.
         kind: ``notice``, ``reply``, ...
         state: as stored.
         attempts: requests to send it so far.
         length: characters of its body.
         maybe_out: a gateway took it once, or nobody knows.
-        came_from_there: it was moved away from the gateway in question before.
+        left_there: it was moved away from the gateway in question before.
     """
 
+    gateway: str
     kind: str
     state: str
     attempts: int
     length: int
     maybe_out: bool
-    came_from_there: bool
+    left_there: bool
 
 
 def may_move(
     text: Standing,
     others: Sequence[Standing],
     *,
+    origin: str,
     attempt: int | None,
     heard: bool,
     suppressed: bool,
@@ -127,6 +130,7 @@ def may_move(
     Args:
         text: that is in question.
         others: all other texts of ours in its conversation.
+        origin: the gateway that is to be left; somebody else may have moved it already.
         attempt: the attempt at ``text`` of which the caller knows that it came to nothing, and
             that nobody else has taken up; None for a text that waits.
         heard: whether the customer ever texted in this conversation.
@@ -145,15 +149,17 @@ def may_move(
         free
         and others_free
         and not any(one.maybe_out for one in (text, *others))
+        and all(one.gateway == origin for one in moving)
         and all(one.kind == "notice" for one in moving)
         and all(one.length <= longest_body for one in moving)
-        and not any(one.came_from_there for one in moving)
+        and not any(one.left_there for one in moving)
     )
 
 
 async def move(
     pool: Pool,
     text_id: UUID,
+    origin: str,
     to: Candidate,
     number: str,
     *,
@@ -168,7 +174,8 @@ async def move(
     Args:
         pool: of connections.
         text_id: of the text.
-        to: the gateway.
+        origin: the gateway that it is to leave.
+        to: the gateway that it is to go to.
         number: ours, at that gateway.
         reason: for the record of the text.
         attempt: see ``may_move``.
@@ -178,7 +185,7 @@ async def move(
     """
     try:
         async with pool.connection() as connection, connection.transaction():
-            return await _move(connection, text_id, to, number, reason, attempt)
+            return await _move(connection, text_id, origin, to, number, reason, attempt)
     except psycopg.errors.UniqueViolation:
         return False  # the phone has just texted that number: the next attempt finds it
 
@@ -186,6 +193,7 @@ async def move(
 async def _move(
     connection: Connection,
     text_id: UUID,
+    origin: str,
     to: Candidate,
     number: str,
     reason: str,
@@ -207,6 +215,7 @@ async def _move(
     allowed = may_move(
         texts[text_id],
         [text for id, text in texts.items() if id != text_id],
+        origin=origin,
         attempt=attempt,
         heard=heard,
         suppressed=any(row["suppressed"] for row in talks),
@@ -328,4 +337,4 @@ class Failover:
             known = await known_route(connection, phone, [to])
         number = number_of(to, self._random) if known is None else known.number
         said = f"{gateway} is in trouble ({reason})"
-        return await move(self._pool, text_id, to, number, reason=said, attempt=attempt)
+        return await move(self._pool, text_id, gateway, to, number, reason=said, attempt=attempt)

@@ -11,14 +11,16 @@ from typing import Any
 
 import httpx
 
-from connectors.gateways.base import Accepted, Capabilities, Inbound, Outcome, Receipt
+from connectors.gateways.base import Accepted, Capabilities, Inbound, Media, Outcome, Receipt
 from connectors.gateways.twilio_codes import CODES
+from connectors.media_fetch import MediaFetcher
 from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.delivery import DeliveryPolicy, DeliveryWorker
 from messaging.inbox import store_events
 from messaging.judgement import judge
+from messaging.media_inbox import MediaInbox
 from messaging.outcomes import expire
 from messaging.screening import Company
 from messaging.text_policy import TextPolicy
@@ -38,13 +40,25 @@ WORDS = TextPolicy(longest=1600)
 _ids = count(1)
 
 
-async def text_in(pool: Pool, body: str, *, phone: str = PHONE, id: str | None = None) -> str:
+async def text_in(
+    pool: Pool,
+    body: str,
+    *,
+    phone: str = PHONE,
+    id: str | None = None,
+    media: tuple[Media, ...] = (),
+) -> str:
     external_id = id or f"SM{next(_ids)}"
-    event = Inbound(external_id, phone, OURS, body)
+    event = Inbound(external_id, phone, OURS, body, media)
     await store_events(
         pool, "twilio", [event], datetime.now(UTC), burst_seconds=QUICK.burst.total_seconds()
     )
     return external_id
+
+
+def no_media(pool: Pool) -> MediaInbox:
+    """For texts without files."""
+    return MediaInbox(pool, MediaFetcher([]).content, SystemClock(), TimeOrderedIds().new_id)
 
 
 class Echo:
@@ -68,6 +82,7 @@ async def turn_worker(
     assistant: Any,
     policy: TurnPolicy = QUICK,
     text_policy: TextPolicy = WORDS,
+    media: MediaInbox | None = None,
 ):
     async with Listener(url, "linnet_inbox") as listener:
         worker = TurnWorker(
@@ -79,6 +94,7 @@ async def turn_worker(
             policy,
             SystemClock(),
             TimeOrderedIds().new_id,
+            media or no_media(pool),
         )
         task = asyncio.create_task(worker.run())
         try:
@@ -92,14 +108,18 @@ async def turn_worker(
 class ScriptedGateway:
     """A vendor that does as each test says; what was sent to it is kept."""
 
-    name = "twilio"
-    numbers = (OURS,)
-
     codes = CODES
 
     def __init__(
-        self, *outcomes: Outcome, look_up: bool = True, per_second: float = 1000, **can: Any
+        self,
+        *outcomes: Outcome,
+        name: str = "twilio",
+        numbers: tuple[str, ...] = (OURS,),
+        look_up: bool = True,
+        per_second: float = 1000,
+        **can: Any,
     ) -> None:
+        self.name, self.numbers = name, numbers
         self.outcomes = list(outcomes)
         self.capabilities = Capabilities(
             look_up=look_up,
@@ -133,12 +153,15 @@ class ScriptedGateway:
 
 
 @asynccontextmanager
-async def delivery_worker(pool: Pool, url: str, gateway: Any, policy: DeliveryPolicy | None = None):
+async def delivery_worker(
+    pool: Pool, url: str, *carriers: Any, policy: DeliveryPolicy | None = None
+):
     policy = policy or DeliveryPolicy(lease=timedelta(seconds=1), idle=timedelta(seconds=0.3))
+    gateways = {carrier.name: carrier for carrier in carriers}
     async with Listener(url, "linnet_outbox") as listener, httpx.AsyncClient() as http:
-        worker = DeliveryWorker(pool, listener, {"twilio": gateway}, http, policy, SystemClock())
+        worker = DeliveryWorker(pool, listener, gateways, http, policy, SystemClock())
         task = asyncio.create_task(worker.run())
-        upkeep = asyncio.create_task(_upkeep(pool, {"twilio": gateway}))
+        upkeep = asyncio.create_task(_upkeep(pool, gateways))
         try:
             yield task
         finally:

@@ -223,17 +223,24 @@ def test_draw(random, name):
 
 def standing(state: str = "pending", **changes) -> Standing:
     fields = {
+        "gateway": "a",
         "kind": "notice",
         "attempts": 0,
         "length": 100,
         "maybe_out": False,
-        "came_from_there": False,
+        "left_there": False,
     }
     return Standing(state=state, **{**fields, **changes})
 
 
 def may(text: Standing, *others: Standing, **changes) -> bool:
-    situation = {"attempt": None, "heard": False, "suppressed": False, "longest_body": 1600}
+    situation = {
+        "origin": "a",
+        "attempt": None,
+        "heard": False,
+        "suppressed": False,
+        "longest_body": 1600,
+    }
     return may_move(text, others, **{**situation, **changes})
 
 
@@ -266,7 +273,8 @@ def test_a_first_text_that_nobody_has_may_move(text, situation):
         (standing("failed"), {}),
         (standing(maybe_out=True), {}),
         (standing(kind="reply"), {}),
-        (standing(came_from_there=True), {}),
+        (standing(left_there=True), {}),
+        (standing(gateway="b"), {}),
         (standing(length=1601), {}),
         (standing(), {"heard": True}),
         (standing(), {"suppressed": True}),
@@ -287,7 +295,8 @@ def test_any_other_stays(text, situation):
         standing("failed", maybe_out=True),
         standing(kind="reply"),
         standing(length=1601),
-        standing(came_from_there=True),
+        standing(left_there=True),
+        standing(gateway="b"),
     ],
 )
 def test_a_text_stays_with_another_that_must_stay(other):
