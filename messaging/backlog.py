@@ -195,9 +195,6 @@ def room(waiting: float, cost: float, per_second: float) -> int:
         waiting: replies and notices that it has yet to send, in segments or in texts.
         cost: of one notice, in the same unit.
         per_second: of that unit that the number sends.
-
-    >>> room(waiting=3, cost=1, per_second=1)
-    2
     """
     free = QUEUE_SECONDS * per_second - waiting
     return min(BATCH, max(int(free / cost), int(waiting == 0), 0))
