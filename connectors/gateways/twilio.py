@@ -342,7 +342,7 @@ class TwilioGateway:
 
         The address that Twilio redirects to, on another host, must get neither.
         """
-        if _origin(url) not in (_origin(self._settings.base_url), _origin(API)):
+        if _origin(url) not in {_origin(self._settings.base_url), _origin(API)}:
             return None
         return self._settings.account_sid, self._settings.auth_token[0]
 
@@ -423,9 +423,12 @@ def _uuid(written: str) -> UUID | None:
         return None
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+    except ValueError:  # no such port, or no such IPv6 address
+        return None
 
 
 def _media(fields: Mapping[str, str]) -> tuple[Media, ...]:
