@@ -307,66 +307,6 @@ def _seconds_between(first, last):
 
 
 @pytest.mark.parametrize(
-    ("kind", "seen", "accepted"),
-    [
-        ("429", 429, 0),
-        ("500", 500, 0),
-        ("accept-then-500", 500, 1),
-        ("reset", httpx.ReadError, 0),
-        ("accept-then-reset", httpx.ReadError, 1),
-        ("accept-then-hang", httpx.RemoteProtocolError, 1),
-        ("latency", "ok", 1),
-    ],
-)
-@pytest.mark.parametrize("gateway", ["twilio", "intelepeer"])
-def test_faults_of_a_send(simulator, gateway, kind, seen, accepted):
-    fault = {"gateway": gateway, "kind": kind, "seconds": 0.2, "count": 1}
-    simulator.put("/faults", json=fault).raise_for_status()
-    send = twilio_send if gateway == "twilio" else intelepeer_send
-    started = time.monotonic()
-    if isinstance(seen, type):
-        with pytest.raises(seen):
-            send(simulator)
-    elif seen == "ok":
-        assert send(simulator).is_success
-    else:
-        answer = send(simulator)
-        assert (answer.status_code, answer.json()["code"] in {429, 500, 20429, 20500}) == (
-            seen,
-            True,
-        )
-        assert answer.headers.get("retry-after") == ("1" if seen == 429 else None)
-    assert (time.monotonic() - started >= 0.2) == (kind in {"latency", "accept-then-hang"})
-    until(lambda: len(thread(simulator)) == accepted)
-    assert send(simulator).is_success
-    until(lambda: len(thread(simulator)) == accepted + 1)
-
-
-def test_a_client_that_gives_up_while_the_simulator_hangs(simulator):
-    simulator.put("/faults", json={"kind": "accept-then-hang", "seconds": 30, "count": 1})
-    with (
-        pytest.raises(httpx.ReadTimeout),
-        httpx.Client(base_url=simulator.base_url, timeout=0.2) as hasty,
-    ):
-        twilio_send(hasty)
-    until(lambda: len(thread(simulator)) == 1)
-    found = simulator.get(MESSAGES, params={"To": PHONE}, auth=(SID, TOKEN)).json()["messages"]
-    assert [message["body"] for message in found] == ["hello"]
-
-
-def test_magic_recipients_fail_on_the_first_attempt_only(simulator):
-    order = {"To": "+15005550429"}
-    assert [twilio_send(simulator, **order).status_code for _ in range(2)] == [429, 201]
-    assert [twilio_send(simulator, **order, Body="b").status_code for _ in range(2)] == [429, 201]
-
-
-def test_looking_up_can_fail(simulator):
-    simulator.put("/faults", json={"kind": "look-up-500", "count": 1})
-    assert simulator.get(MESSAGES, auth=(SID, TOKEN)).status_code == 500
-    assert simulator.get(MESSAGES, auth=(SID, TOKEN)).status_code == 200
-
-
-@pytest.mark.parametrize(
     ("phone", "order", "status", "said"),
     [
         ("2125550100", {"to": TWILIO, "body": "x"}, 400, "like +12125550100"),
