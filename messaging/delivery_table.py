@@ -189,7 +189,7 @@ WITH parked AS (
     UPDATE outbound_text SET next_attempt_at = %(until)s,
         expires_at = greatest(expires_at, %(until)s::timestamptz + (expires_at - created_at)),
         updated_at = now()
-    WHERE id = ANY(%(ids)s) AND state = 'pending' RETURNING id)
+    WHERE id = ANY(%(ids)s) AND state = 'pending' AND next_attempt_at < %(until)s RETURNING id)
 INSERT INTO text_event (outbound_id, at, kind, code, detail)
 SELECT id, now(), 'parked', 'daily-cap', %(detail)s FROM parked
 """

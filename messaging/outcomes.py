@@ -124,11 +124,19 @@ async def write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: datetim
     try:
         await _write_accepted(pool, texts, now)
     except psycopg.errors.UniqueViolation:
-        # A vendor that gives one id to two texts must not keep the others from being recorded.
-        if len(texts) == 1:
-            raise
-        for text in texts:
-            await write_accepted(pool, [text], now)
+        if len(texts) > 1:  # it is recorded one by one, so that the others do not suffer
+            for text in texts:
+                await write_accepted(pool, [text], now)
+            return
+        (one,) = texts
+        await settle(
+            pool,
+            one.text,
+            "unknown",
+            event=Event("id-taken", f"the vendor took it as {one.vendor_id}, which is another's"),
+            code="outcome-unknown",
+            staff="The gateway gave this text the number of another one; ask it what it has.",
+        )
 
 
 async def _write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: datetime) -> None:
