@@ -50,20 +50,23 @@ LONGEST_SECONDS = 2 * 3_600.0
 MADE_UP_SECONDS = 24 * 3_600.0
 """How old a tick may be that is made up after an outage."""
 
+HEARTBEAT_SECONDS = 10.0
+POLL_SECONDS = 5.0
 RESTART_SECONDS = 1.0
 
 AGAIN = RetryStrategy(max_attempts=5, linear_wait=60)
 """After 1, 2, 3 and 4 min; also for a job whose process was told to end."""
 
-# Lost is a job whose worker gave no sign of life for 30 s (it gives one every 10 s), or which
-# has been running longer than any may: its end could not be written while the database was away.
+# Lost is a job whose worker missed three heartbeats, or which has been running longer than any
+# may: its end could not be written while the database was away.
 # One that keeps getting lost may be what kills its workers, and fails for good.
 RESCUE = """
 WITH lost AS (
     SELECT job.id, job.attempts FROM procrastinate_jobs AS job
     LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
     WHERE job.status = 'doing' AND (
-        worker.last_heartbeat IS NULL OR worker.last_heartbeat < now() - interval '30 seconds'
+        worker.last_heartbeat IS NULL
+        OR worker.last_heartbeat < now() - make_interval(secs => %(silence)s)
         OR NOT EXISTS (SELECT FROM procrastinate_events AS event
             WHERE event.job_id = job.id AND event.type = 'started'
                 AND event.at > now() - make_interval(secs => %(longest)s)))
@@ -135,7 +138,7 @@ async def rescue(pool: Pool) -> int:
         How many were lost.
     """
     # Half as long again, so that a job is not taken from a worker that is just ending it.
-    values = {"longest": 1.5 * LONGEST_SECONDS}
+    values = {"longest": 1.5 * LONGEST_SECONDS, "silence": 3 * HEARTBEAT_SECONDS}
     async with pool.connection() as connection:
         rows = await (await connection.execute(RESCUE, values)).fetchall()
     for row in rows:
@@ -162,8 +165,11 @@ async def run_jobs(database_url: str, tools: Tools) -> None:
                         concurrency=CONCURRENCY,
                         delete_jobs=DeleteJobCondition.SUCCESSFUL,
                         install_signal_handlers=False,
-                        # Jobs wait for a time of day, not for a caller: asked for every 5 s
+                        update_heartbeat_interval=HEARTBEAT_SECONDS,
+                        stalled_worker_timeout=3 * HEARTBEAT_SECONDS,
+                        # Jobs wait for a time of day, not for a caller: asked for now and then
                         # they come soon enough, and a connection is saved.
+                        fetch_job_polling_interval=POLL_SECONDS,
                         listen_notify=False,
                         shutdown_graceful_timeout=2.0,
                     )

@@ -19,9 +19,10 @@ SETTLED_AFTER = timedelta(hours=3, minutes=30)
 DAYS_MOST = 7
 """Days that are made up after an outage."""
 
+# A day that was compared by hand before it was over is compared again.
 DONE = """
 SELECT since FROM reconciliation
-WHERE gateway = %(gateway)s AND finished_at IS NOT NULL AND since >= %(since)s
+WHERE gateway = %(gateway)s AND since >= %(since)s AND finished_at >= until + %(settled)s
 """
 
 FIRST = "SELECT created_at FROM outbound_text ORDER BY seq LIMIT 1"
@@ -79,7 +80,7 @@ async def reconcile_due(
 
 
 async def _due(pool: Pool, gateway: str, now: datetime, kept_days: int) -> list[date]:
-    values = {"gateway": gateway, "since": now - (DAYS_MOST + 2) * DAY}
+    values = {"gateway": gateway, "since": now - (DAYS_MOST + 2) * DAY, "settled": SETTLED_AFTER}
     async with pool.connection() as connection:
         rows = await (await connection.execute(DONE, values)).fetchall()
         row = await (await connection.execute(FIRST)).fetchone()

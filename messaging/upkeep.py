@@ -58,8 +58,8 @@ async def prune(
             await _take(connection, step, _values(days, now), gone, progress)
             if gone.total() > before:
                 log.info("upkeep.step", step=step.name, rows=gone.total() - before)
-    log.info("upkeep.done", **{name.replace(" ", "-"): count for name, count in gone.items()})
-    return gone
+    log.info("upkeep.done", rows=gone.total())
+    return +gone
 
 
 async def due(pool: Pool, days: int, now: datetime) -> Mapping[str, int]:

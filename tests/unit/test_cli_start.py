@@ -16,7 +16,19 @@ from database.postgres_binaries import EmbeddedPostgresError
 from messaging.errors import SettingsError
 
 HELP = [sys.executable, "-m", "cli", "--help"]
-COMMANDS = ("up", "text", "send", "train", "worker", "ingress", "simulator", "migrate", "doctor")
+COMMANDS = (
+    "up",
+    "text",
+    "send",
+    "train",
+    "worker",
+    "ingress",
+    "simulator",
+    "migrate",
+    "doctor",
+    "reconcile",
+    "upkeep",
+)
 HEAVY = {"rich", "httpx", "psycopg", "sqlalchemy", "alembic", "rasa", "sanic", "numpy", "yaml"}
 
 
