@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # the ingress starts without the database's client
 
 STYLE = """
 :root { color-scheme: light dark }
-body { max-width: 38rem; margin: 2rem auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif }
+body { max-width: 38rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 1.1rem/1.5 system-ui, sans-serif }
 h1 { font-size: 1.2rem }
 p { white-space: pre-wrap; overflow-wrap: anywhere }
 """

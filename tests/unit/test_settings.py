@@ -14,6 +14,7 @@ from connectors.settings import SECTION, load_settings, settings_from
 from messaging.backlog import DelayNotice
 from messaging.errors import SettingsError
 from messaging.segments import segment_count
+from messaging.text_policy import Level, LongTexts, TextPolicy
 from simulator import practice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -259,3 +260,31 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.yml").write_bytes(b"x: \xff")
     with pytest.raises(SettingsError, match="cannot be read"):
         load_settings(tmp_path / "latin.yml", {})
+
+
+def test_how_words_become_texts():
+    usual = settings_from(section(), {}).text_policies["twilio"]
+    assert usual == TextPolicy(1600, Level.SMART, LongTexts.PARTS, "https://sms.example.com/t/")
+    chosen = settings_from(section(encoding="all", long_texts="link", longest_text=300), {})
+    assert chosen.text_policies["intelepeer"] == TextPolicy(
+        300, Level.ALL, LongTexts.LINK, "https://sms.example.com/t/"
+    )
+    assert settings_from(section(longest_text=9999), {}).text_policies["twilio"].longest == 1600
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"longest_text": 30}, "longest_text: 30 characters are too few: allow 34 or more"),
+        (
+            {"longest_text": 70, "long_texts": "link"},
+            "longest_text: 70 characters are too few: allow 78 or more",
+        ),
+        ({"longest_text": 100.5}, "longest_text: 100.5 is not a whole number"),
+        ({"encoding": "ascii"}, "encoding: expected keep or smart or all, found 'ascii'"),
+        ({"long_texts": "cut"}, "long_texts: expected parts or link, found 'cut'"),
+    ],
+)
+def test_texts_that_cannot_be_made_are_told(changes, says):
+    with pytest.raises(SettingsError, match=says):
+        settings_from(section(**changes), {})
