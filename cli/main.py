@@ -103,7 +103,13 @@ def send(
     to: Annotated[str, typer.Argument(help="The customer's number, like +12125550100.")],
     body: Annotated[str, typer.Argument(help="What to text.")],
     sender: Annotated[str, typer.Option("--from", help="Our number that it leaves from.")] = "",
+    media: Annotated[
+        str, typer.Option(help="A file that goes with it, like https://example.com/map.png.")
+    ] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait for its delivery.", min=0)] = 30.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: show the texts and what they cost.")
+    ] = False,
 ) -> None:
     """Text a customer once, and show what becomes of it."""
     import asyncio
@@ -112,17 +118,32 @@ def send(
     from rich.console import Console
 
     from cli import notice
+    from cli.preview import preview
+    from connectors.settings import load_settings
     from database.url import database_url
 
     for number in (to, sender or to):
         if not re.fullmatch(r"\+[1-9]\d{6,14}", number):
             raise Failure(f"{number} is not a number like +12125550100.")
+    if media and not re.match(r"https?://[^/]", media):
+        raise Failure(f"{media} is not an address like https://example.com/map.png.")
+    if dry_run:
+        preview(
+            load_settings(),
+            to=to,
+            body=body,
+            sender=sender or None,
+            media=media or None,
+            console=Console(),
+        )
+        return
     asyncio.run(
         notice.send(
             url=database_url(),
             to=to,
             body=body,
             sender=sender or None,
+            media=media or None,
             wait=timedelta(seconds=wait),
             console=Console(),
         )
