@@ -229,7 +229,7 @@ async def _move(
         if text.state in OPEN:
             await _move_text(connection, id, given, reason, joined)
     await connection.execute("SELECT pg_notify('linnet_outbox', '')")
-    log.info("text.moved", text_id=str(text_id), gateway=to.gateway, reason=reason)
+    log.info("text.moved", text_id=str(text_id), to=to.gateway, reason=reason)
     return True
 
 

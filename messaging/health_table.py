@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -59,8 +59,6 @@ INSERT INTO gateway_health_change (gateway, at, before, after, reason)
 VALUES (%(gateway)s, %(now)s, %(before)s, %(weight)s, %(reason)s)
 """
 
-FORGET = "DELETE FROM gateway_minute WHERE minute < %(before)s"
-
 WEIGHTS = "SELECT gateway, weight FROM gateway_health"
 
 REPORT = """
@@ -74,8 +72,6 @@ LEFT JOIN gateway_minute AS counted
     ON counted.gateway = names.gateway AND minute > %(since)s
 GROUP BY names.gateway, place, weight, reason, changed_at ORDER BY place
 """
-
-KEPT = timedelta(days=1)
 
 
 class SendCounts:
@@ -182,7 +178,6 @@ async def judge_gateways(pool: Pool, names: Collection[str], now: datetime) -> d
         judged = judge(seen, now)
         for name, judgement in judged.items():
             await _record(connection, name, seen[name], judgement, now)
-        await connection.execute(FORGET, {"before": now - KEPT})
     for name, judgement in judged.items():
         GATEWAY_WEIGHT.labels(name).set(judgement.weight)
     return {name: judgement.weight for name, judgement in judged.items()}
