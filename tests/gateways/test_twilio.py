@@ -574,3 +574,91 @@ async def test_look_up_of_a_text_that_was_never_tried(wire):
 async def test_a_look_up_that_fails_says_so(wire, answer):
     with pytest.raises(LookUpFailed):
         await gateway().find(MESSAGE, wire(answer).http)
+
+
+# -- questions and lists -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"status": "delivered"}, (Status.DELIVERED, "delivered", None)),
+        ({"status": "sent", "error_code": None}, (Status.SENT, "sent", None)),
+        ({"status": "undelivered", "error_code": 30003}, (Status.FAILED, "undelivered", "30003")),
+        ({"status": "brand-new"}, (Status.QUEUED, "brand-new", None)),
+    ],
+)
+async def test_asked_about_a_text(wire, said, expected):
+    over = wire(httpx.Response(200, json={**row("SM9"), **said}))
+    receipt = await gateway().ask("SM9", over.http)
+    assert receipt is not None
+    assert (receipt.status, receipt.vendor_status, receipt.code) == expected
+    assert (receipt.vendor_id, receipt.reference) == ("SM9", None)
+    assert str(over.requests[0].url) == f"{MESSAGES.removesuffix('.json')}/SM9.json"
+
+
+async def test_the_record_of_an_answer_has_no_words_and_no_numbers(wire):
+    receipt = await gateway().ask("SM9", wire(httpx.Response(200, json=row("SM9"))).http)
+    assert receipt is not None
+    assert receipt.raw == {"status": "queued"}
+
+
+async def test_an_answer_about_another_text_is_none(wire):
+    over = wire(httpx.Response(200, json=row("SM8")))
+    with pytest.raises(LookUpFailed):
+        await gateway().ask("SM9", over.http)
+
+
+async def test_a_429_without_a_time_asks_for_half_a_minute(wire):
+    with pytest.raises(LookUpFailed) as failed:
+        await gateway().ask("SM9", wire(httpx.Response(429)).http)
+    assert failed.value.retry_after == 30
+
+
+def left(sid: str, *, seconds: float = 1, **changes: object) -> dict[str, object]:
+    at = format_datetime(NOW + timedelta(seconds=seconds))
+    return row(sid, date_sent=at, status="delivered", **changes)
+
+
+async def listed(over, seconds: float = 60) -> list[str]:
+    texts = gateway().texts_between(NOW, NOW + timedelta(seconds=seconds), over.http)
+    return [one.receipt.vendor_id async for one in texts]
+
+
+async def test_the_texts_of_a_time(wire):
+    over = wire(
+        listing(
+            left("SM1", seconds=-1),
+            left("SM2", seconds=0),
+            left("SM3", direction="inbound"),
+            left("SM4", **{"from": "+12125550199"}),
+            more="/2010-04-01/next?Page=1",
+        ),
+        listing(left("SM5"), left("SM6", seconds=60)),
+    )
+    assert await listed(over) == ["SM2", "SM5"]
+    assert dict(over.requests[0].url.params) == {
+        "DateSent>": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+        "DateSent<": f"{NOW + timedelta(seconds=60):%Y-%m-%dT%H:%M:%SZ}",
+        "PageSize": "1000",
+    }
+    assert str(over.requests[1].url) == "https://api.twilio.com/2010-04-01/next?Page=1"
+
+
+async def test_what_a_listed_text_says(wire):
+    over = wire(listing(left("SM1", error_code=30003)))
+    texts = gateway().texts_between(NOW, NOW + timedelta(seconds=60), over.http)
+    (text,) = [one async for one in texts]
+    assert (text.sender, text.recipient, text.body) == (OURS, CUSTOMER, SENTENCE)
+    assert text.created_at == NOW + timedelta(seconds=1)
+    assert (text.receipt.status, text.receipt.code) == (Status.DELIVERED, "30003")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(500), httpx.ReadTimeout("no"), httpx.Response(200, json={"messages": None})],
+)
+async def test_a_list_that_breaks_off_says_so(wire, answer):
+    over = wire(listing(left("SM1"), more="/2010-04-01/next?Page=1"), answer)
+    with pytest.raises(LookUpFailed):
+        await listed(over)
