@@ -9,7 +9,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.failure import Failure
 from cli.story import text_id
@@ -59,12 +58,14 @@ async def show_failed(
     """
     async with make_pool(url, max_size=1) as pool, pool.connection() as connection:
         texts = await dead_texts(connection, within, code=code, limit=limit)
-    phone = _phone(show_numbers=show_numbers)
+    phone = str if show_numbers else mask_number
     if as_json:
         for text in texts:
-            console.out(_line(text, phone(text.recipient)), highlight=False)
+            console.out(_as_json(text, phone(text.recipient)), highlight=False)
     elif texts:
-        console.print(_table(texts, phone))
+        for text in texts:
+            lines = _lines(text, phone(text.recipient))
+            console.print(lines, highlight=False, markup=False, soft_wrap=True)
         console.print(
             "`linnet story ID` tells all of a text, `linnet retry ID` sends it once more."
         )
@@ -72,11 +73,7 @@ async def show_failed(
         console.print("None.")
 
 
-def _phone(*, show_numbers: bool) -> Callable[[str], str]:
-    return str if show_numbers else mask_number
-
-
-def _line(text: OutboxText, phone: str) -> str:
+def _as_json(text: OutboxText, phone: str) -> str:
     return json.dumps(
         {
             "id": str(text.id),
@@ -92,25 +89,14 @@ def _line(text: OutboxText, phone: str) -> str:
     )
 
 
-def _table(texts: Sequence[OutboxText], phone: Callable[[str], str]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("id", "when", "kind", "phone", "gateway", "state", "code"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("attempts", justify="right")
-    table.add_column("why", min_width=20)
-    for text in texts:
-        table.add_row(
-            short(text.id),
-            f"{text.at.astimezone():%b %d %H:%M}",
-            text.kind,
-            phone(text.recipient),
-            text.gateway,
-            text.state,
-            text.code or "",
-            str(text.attempts),
-            text.staff or "",
-        )
-    return table
+def _lines(text: OutboxText, phone: str) -> str:
+    """Two lines, because the reason is a sentence and the id must not be cut."""
+    attempts = "1 attempt" if text.attempts == 1 else f"{text.attempts} attempts"
+    return (
+        f"{short(text.id)}  {text.at.astimezone():%b %d %H:%M}  {text.kind:<7}  {phone:<12}  "
+        f"{text.gateway:<10}  {text.state}\n    {text.code or 'no code'}, {attempts}: "
+        f"{text.staff or 'not looked at yet'}"
+    )
 
 
 async def retry(
