@@ -261,11 +261,17 @@ def worker(
     health_file: Annotated[
         Path | None, typer.Option(help="Touched every second while all is well.")
     ] = None,
+    metrics_port: Annotated[
+        int, typer.Option(help="Serve metrics for Prometheus here; 0 for not at all.", min=0)
+    ] = 0,
+    metrics_host: Annotated[
+        str, typer.Option(help="Address of --metrics-port; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
 ) -> None:
     """Deliver texts: run as many as you like."""
     from cli.worker import run
 
-    run(health_file)
+    run(health_file, (metrics_host, metrics_port) if metrics_port else None)
 
 
 @app.command()

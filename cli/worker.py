@@ -10,23 +10,45 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from prometheus_client import start_http_server
 
+from cli.failure import Failure
 from connectors.settings import load_settings
 from database.url import database_url
+from messaging import tracing
 from messaging.logs import configure_logging
 from messaging.worker import run_worker
 
 
-def run(health_file: Path | None) -> None:
+def run(health_file: Path | None, metrics: tuple[str, int] | None) -> None:
     """Work until a signal comes.
+
+    Args:
+        health_file: touched every second while all is well.
+        metrics: address and port at which they are served; None where they are not.
 
     Raises:
         SettingsError: credentials.yml or the environment is wrong.
+        Failure: metrics cannot be served there.
     """
     configure_logging("worker")
     settings = load_settings()
+    if metrics is not None:
+        _serve_metrics(*metrics)
+    tracing.start("worker")
     work = run_worker(database_url(), settings.worker_plan, health_file=health_file)
     uvloop.run(_until_told(work))
+    tracing.stop()
+
+
+def _serve_metrics(host: str, port: int) -> None:
+    try:
+        start_http_server(port, host)
+    except OSError as error:
+        raise Failure(
+            f"Metrics cannot be served at {host}, port {port}: {error.strerror}; "
+            "choose another --metrics-port."
+        ) from error
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

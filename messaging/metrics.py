@@ -71,10 +71,16 @@ INBOUND_OLDEST = Gauge(
     "linnet_inbound_oldest_seconds", "Age of the oldest text without an answer.", registry=None
 )
 OUTBOUND_OPEN = Gauge(
-    "linnet_outbound_open", "Texts of ours that are not sent yet.", ["state"], registry=None
+    "linnet_outbound_open",
+    "Texts of ours that are not sent yet.",
+    ["state", "lane"],
+    registry=None,
 )
 OUTBOUND_OLDEST = Gauge(
-    "linnet_outbound_oldest_seconds", "Age of the oldest text to send.", ["lane"], registry=None
+    "linnet_outbound_oldest_seconds",
+    "For how long the text that waits longest has been due.",
+    ["lane"],
+    registry=None,
 )
 OUTBOUND_DEAD = Gauge(
     "linnet_outbound_dead",
@@ -83,7 +89,9 @@ OUTBOUND_DEAD = Gauge(
     registry=None,
 )
 RECEIPTS_PARKED = Gauge(
-    "linnet_receipts_parked", "Recent receipts whose text is not known.", registry=None
+    "linnet_receipts_parked",
+    "Receipts of the last hour whose text is not known.",
+    registry=None,
 )
 SENDER_BUSY = Gauge(
     "linnet_sender_busy_seconds",

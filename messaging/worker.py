@@ -27,6 +27,7 @@ from messaging.jobs import Tools, run_jobs
 from messaging.judgement import judge
 from messaging.outcomes import expire
 from messaging.prompts import expire_prompts
+from messaging.queue_metrics import COLLECT_SECONDS, collect
 from messaging.routing import Candidate
 from messaging.text_policy import TextPolicy
 from messaging.wake import Listener
@@ -89,6 +90,7 @@ async def run_worker(
         tasks.create_task(_every(1.0, lambda: judge(pool, gateways, random.random)))
         tasks.create_task(_every(1.0, lambda: expire(pool)))
         tasks.create_task(_every(TEND_SECONDS, lambda: failover.tend(counts, clock.now())))
+        tasks.create_task(_every(COLLECT_SECONDS, lambda: collect(pool, clock)))
         if plan.delay is not None:
             policies = plan.text_policies
             tell = partial(tell_delays, pool, gateways, policies, plan.delay, clock, ids.new_id)

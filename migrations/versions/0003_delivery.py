@@ -61,6 +61,7 @@ COMMENT ON COLUMN outbound_text.ask_at IS 'when to ask the vendor what became of
 -- Without the first one, each text that is deleted would have all receipts searched for its own.
 CREATE INDEX receipt_text ON receipt (outbound_id) WHERE outbound_id IS NOT NULL;
 CREATE INDEX receipt_raw ON receipt (received_at) WHERE raw <> '{}';
+CREATE INDEX receipt_parked ON receipt (received_at) WHERE outbound_id IS NULL;
 
 ALTER TABLE sender_pace ADD COLUMN passed integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN sender_pace.passed IS
@@ -163,7 +164,7 @@ DOWNGRADE = """
 DROP TABLE reconciliation, long_text, media_file, gateway_health_change, gateway_health,
     gateway_minute, sender_cap, text_event;
 ALTER TABLE sender_pace DROP COLUMN passed;
-DROP INDEX receipt_raw, receipt_text, outbound_text_ask, outbound_text_sent;
+DROP INDEX receipt_parked, receipt_raw, receipt_text, outbound_text_ask, outbound_text_sent;
 CREATE INDEX outbound_text_ask ON outbound_text (ask_at) WHERE ask_at IS NOT NULL;
 DROP INDEX outbound_text_dead, outbound_text_unjudged, outbound_text_under_way,
     outbound_text_expires, outbound_text_due;
