@@ -18,6 +18,10 @@ NAMES = {
         " WebhookRefused WrongMethod"
     ),
     "messaging.gsm7": "Change Transliterated names transliterate",
+    "messaging.health": (
+        "ERRORS_STEP FULL IN_A_ROW Judgement LEAST RISE SHARE SLOW_SECONDS SLOW_STEP Seen Sends"
+        " choose draw judge well"
+    ),
     "messaging.logs": "configure_logging",
     "messaging.masking": "SECRET mask mask_body mask_number mask_text",
     "messaging.menus": "choose render",

@@ -288,3 +288,29 @@ def test_how_words_become_texts():
 def test_texts_that_cannot_be_made_are_told(changes, says):
     with pytest.raises(SettingsError, match=says):
         settings_from(section(**changes), {})
+
+
+def test_new_conversations_are_shared_equally_unless_weights_say_otherwise():
+    assert settings_from(section(), {}).shares == {"twilio": 100, "intelepeer": 100}
+    environ = {"TWILIO_WEIGHT": "30", "INTELEPEER_WEIGHT": "0"}
+    settings = settings_from(section(), environ)
+    assert settings.shares == {"twilio": 30, "intelepeer": 0}
+    assert [(one.gateway, one.share) for one in settings.candidates] == [
+        ("twilio", 30),
+        ("intelepeer", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weight", "says"),
+    [
+        (101, "weight: 101 is not a whole number from 0 to 100"),
+        (-1, "weight: -1 is not a whole number from 0 to 100"),
+        (0.5, "weight: 0.5 is not a whole number from 0 to 100"),
+        ("much", "weight: expected a number, found 'much'"),
+        (0, "every weight is 0, so no new phone could be texted"),
+    ],
+)
+def test_weights_that_cannot_be_are_told(weight, says):
+    with pytest.raises(SettingsError, match=says):
+        settings_from(twilio(weight=weight), {})
