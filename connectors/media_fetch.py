@@ -104,7 +104,7 @@ class MediaFetcher:
         Raises:
             MediaRefused: there is none, or it may not be fetched.
         """
-        async with self._answer("GET", url, authorized=True) as response:
+        async with self._limits(), self._answer("GET", url, authorized=True) as response:
             if (_length(response) or 0) > longest:
                 raise _too_large(longest)
             content = bytearray()
@@ -123,39 +123,48 @@ class MediaFetcher:
         Raises:
             MediaRefused: nothing that a vendor could fetch.
         """
-        try:
-            async with self._answer("HEAD", url) as response:
+        async with self._limits():
+            try:
+                async with self._answer("HEAD", url) as response:
+                    size = _length(response)
+                    if size is not None and _content_type(response):
+                        return Found(_content_type(response), size)
+            except MediaRefused as refused:
+                if refused.reason not in NOT_HEAD:
+                    raise
+            async with self._answer("GET", url) as response:
                 size = _length(response)
-                if size is not None and _content_type(response):
-                    return Found(_content_type(response), size)
-        except MediaRefused as refused:
-            if refused.reason not in NOT_HEAD:
-                raise
-        async with self._answer("GET", url) as response:
-            size = _length(response)
-            return Found(_content_type(response), await _count(response) if size is None else size)
+                return Found(
+                    _content_type(response), await _count(response) if size is None else size
+                )
 
     @asynccontextmanager
     async def _answer(
         self, method: str, url: str, *, authorized: bool = False
     ) -> AsyncIterator[httpx.Response]:
+        """The answer at the end of all redirects."""
+        target = httpx.URL(url)
+        for _ in range(REDIRECTS_MOST + 1):
+            response = await self._request(method, target, authorized=authorized)
+            try:
+                if response.has_redirect_location:
+                    target = target.join(response.headers["location"])
+                    continue
+                if not response.is_success:
+                    reason = "unreachable" if response.is_server_error else "status"
+                    raise MediaRefused(f"status {response.status_code}", reason)
+                yield response
+                return
+            finally:
+                await response.aclose()
+        raise MediaRefused("redirected too often", "status")
+
+    @asynccontextmanager
+    async def _limits(self) -> AsyncIterator[None]:
+        """All that the network does becomes a reason, and nothing takes longer than it may."""
         try:
             async with asyncio.timeout(self._seconds):
-                target = httpx.URL(url)
-                for _ in range(REDIRECTS_MOST + 1):
-                    response = await self._request(method, target, authorized=authorized)
-                    try:
-                        if response.has_redirect_location:
-                            target = target.join(response.headers["location"])
-                            continue
-                        if not response.is_success:
-                            reason = "unreachable" if response.is_server_error else "status"
-                            raise MediaRefused(f"status {response.status_code}", reason)
-                        yield response
-                        return
-                    finally:
-                        await response.aclose()
-                raise MediaRefused("redirected too often", "status")
+                yield
         except (TimeoutError, httpx.TimeoutException) as error:
             raise MediaRefused(f"took more than {self._seconds:g} s", "too-slow") from error
         except httpx.InvalidURL as error:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
-from connectors.gateways.twilio import TwilioGateway, TwilioSettings
+from connectors.gateways.twilio import TwilioGateway
 from connectors.media_fetch import REDIRECTS_MOST, MediaFetcher, is_public
 from messaging.errors import MediaRefused
 from messaging.media import LARGEST
 from messaging.media_limits import Found
+from tests.sites import answer, gateway, site
 
 PUBLIC = "93.184.215.14"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -95,13 +95,6 @@ class Web:
     def fetcher(self, *gateways: TwilioGateway) -> MediaFetcher:
         transport = httpx.MockTransport(self.answer)
         return MediaFetcher(gateways, resolve=self.resolve, transport=transport)
-
-
-def gateway(base_url: str = "https://api.twilio.com") -> TwilioGateway:
-    settings = TwilioSettings(
-        "AC1", ("secret",), ("+12125550142",), "https://x.example", base_url=base_url
-    )
-    return TwilioGateway(settings)
 
 
 async def refused(work: Awaitable[object]) -> str:
@@ -252,46 +245,6 @@ async def test_nobody_is_told_the_token_to_learn_what_a_file_is():
 
 
 # -- real connections, to a server that the gateway's configured address names ---------------
-
-
-@dataclass
-class Site:
-    """A server on this machine, and what it was asked."""
-
-    origin: str
-    seen: list[tuple[str, str, str]] = field(default_factory=list)
-
-    @property
-    def fetcher(self) -> MediaFetcher:
-        return MediaFetcher([gateway(self.origin)], seconds=0.5)
-
-
-Say = Callable[[str, str, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def site(say: Say) -> AsyncIterator[Site]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            method, path, _ = lines[0].split(" ")
-            token = [line[15:] for line in lines if line.lower().startswith("authorization: ")]
-            here.seen.append((method, path, *token))
-            await say(method, path, writer)
-            await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    here = Site(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    async with server:
-        yield here
-
-
-def answer(status: str, *headers: str, content: bytes = b"") -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + content
 
 
 async def test_the_configured_gateway_may_be_on_this_machine_and_redirect_within():
