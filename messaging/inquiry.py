@@ -104,7 +104,10 @@ class Inquiry:
             async with limit:
                 return await self._ask(gateway, row)
 
-        answered = await asyncio.gather(*(ask(row) for row in rows))
+        answered = await asyncio.gather(*(ask(row) for row in rows), return_exceptions=True)
+        for answer in answered:  # when all are through: none goes on behind the caller's back
+            if isinstance(answer, BaseException):
+                raise answer
         if rows and not any(answered):
             self._leave_alone(gateway.name, UNANSWERED_AGAIN)
         return len(rows)
