@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from rasa.utils.endpoints import EndpointConfig
 
 from connectors.assistant import RasaAssistant
 from connectors.gateways.base import Media, Outbound
@@ -22,6 +21,7 @@ from messaging.media_inbox import MOST, MediaInbox
 from messaging.media_table import read_content, store_fitted
 from messaging.outbox import NewText, enqueue
 from tests.integration.engine import PHONE, Echo, rows, text_in, turn_worker, until
+from tests.integration.inside import InsideActions
 from tests.sites import answer, site
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -203,24 +203,21 @@ async def test_files_are_kept_for_a_person_and_not_for_stop(pool, database_url):
         assert len(api.seen) == 1
 
 
-class Recorder(EndpointConfig):
-    """An action server that only writes down what it is told."""
+class Recorded(InsideActions):
+    """The action server, and what it is told."""
 
     def __init__(self) -> None:
-        super().__init__("http://inside")
+        super().__init__()
         self.told: list[dict[str, Any]] = []
 
     async def request(self, *_: Any, **given: Any) -> Any:
         self.told.append(given["json"])
-        return {"events": [], "responses": []}
-
-    async def close(self) -> None:
-        pass
+        return await super().request(**given)
 
 
 async def test_the_assistant_and_its_actions_see_files_as_entities(agent):
-    assistant, recorder = RasaAssistant(agent), Recorder()
-    assistant._processor().action_endpoint = recorder
+    assistant, actions = RasaAssistant(agent), Recorded()
+    assistant._processor().action_endpoint = actions
     kept = MediaFile(uuid4(), 0, "image/png", 108)
     broken = MediaFile(uuid4(), 1, refused="type")
     turn = TurnInput(
@@ -251,7 +248,8 @@ async def test_the_assistant_and_its_actions_see_files_as_entities(agent):
     ]
     (stored,) = [event for event in answer.events if event["event"] == "user"]
     assert stored["parse_data"]["entities"] == entities
-    assert recorder.told[0]["tracker"]["latest_message"]["entities"] == entities
+    assert actions.told[0]["tracker"]["latest_message"]["entities"] == entities
+    assert "pictures" in answer.replies[0].text
 
 
 async def test_a_text_is_rewritten_before_it_leaves_and_says_why(pool):
