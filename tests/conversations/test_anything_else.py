@@ -12,6 +12,8 @@ from tests.stack import Phone
 pytestmark = pytest.mark.stack
 
 SAYS_WHAT_IT_CAN = r"(?i)book.*(person|staff|appointment|call)"
+GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+"""One pixel, Base64."""
 NO_MORE_TEXTS = 2.0  # seconds in which an answer would have come
 
 ODDITIES = {
@@ -62,11 +64,14 @@ def test_a_picture_without_words(practice: Practice) -> None:
     in_form = practice.phone()
     converse(in_form, ("book an eye exam", r"\n1 Downtown"))
     for one in (phone, in_form):
-        content = {"to": one.ours, "body": "", "media": ["https://example.org/glasses.jpg"]}
+        picture = {"content_base64": GIF, "content_type": "image/jpeg"}
+        content = {"to": one.ours, "body": "", "media": [picture]}
         url = f"{practice.url('simulator')}/phones/{one.number}/texts"
         practice.http.post(url, json=content).raise_for_status()
     assert "picture" in phone.await_received(1)[0]
     assert r"1 Downtown" in in_form.await_received(2)[1]
+    stored = practice.rows("SELECT content_type, refused FROM media_file")
+    assert [tuple(row.values()) for row in stored] == [("image/gif", None)] * 2
 
 
 def test_stop_start_and_help(practice: Practice) -> None:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import hashlib
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from connectors.assistant import RasaAssistant
 from connectors.gateways.base import Media, Outbound
-from connectors.gateways.twilio import MEDIA
+from connectors.gateways.twilio import MEDIA, TwilioGateway, TwilioSettings
+from connectors.media_fetch import MediaFetcher
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.attachments import MediaCheck
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.errors import AssistantFailed
+from messaging.errors import AssistantFailed, MediaRefused
 from messaging.media import LARGEST, Attachment, MediaFile
 from messaging.media_inbox import MOST, MediaInbox
 from messaging.media_table import read_content, store_fitted
 from messaging.outbox import NewText, enqueue
+from simulator import practice
+from simulator.twilio_resource import media_sid
 from tests.integration.engine import PHONE, Echo, rows, text_in, turn_worker, until
 from tests.integration.inside import InsideActions
 from tests.sites import answer, site
@@ -201,6 +212,41 @@ async def test_files_are_kept_for_a_person_and_not_for_stop(pool, database_url):
         await text_in(pool, "STOP", media=media(api, "b.png"))
         await answered(pool, 3)
         assert len(api.seen) == 1
+
+
+def test_the_practice_carriers_files_are_fetched_with_its_credentials():
+    """As a process of its own, as users run it: it wants the token and redirects."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--port", "0", "--public-url", "http://127.0.0.1:9"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())},
+    )
+    try:
+        started = re.search(r"http://127.0.0.1:(\d+)", child.stderr.readline())
+        origin = f"http://localhost:{started[1]}"
+        gif = {"content_base64": base64.b64encode(GIF).decode(), "content_type": "image/jpeg"}
+        text = {"to": practice.TWILIO_NUMBERS[0], "body": "", "media": [gif]}
+        sent = httpx.post(f"{origin}/phones/{PHONE}/texts", json=text, trust_env=False).json()
+        url = (
+            f"{origin}/2010-04-01/Accounts/{practice.TWILIO_ACCOUNT_SID}/Messages/{sent['id']}"
+            f"/Media/{media_sid(sent['id'], 0)}"
+        )
+        settings = TwilioSettings(
+            practice.TWILIO_ACCOUNT_SID,
+            (practice.TWILIO_AUTH_TOKEN,),
+            practice.TWILIO_NUMBERS,
+            "http://127.0.0.1:9",
+            base_url=origin,
+        )
+        fetcher = MediaFetcher([TwilioGateway(settings)])
+        assert asyncio.run(fetcher.content(url, LARGEST)) == GIF
+        with pytest.raises(MediaRefused, match="401"):
+            asyncio.run(fetcher.found(url))
+    finally:
+        child.terminate()
+        child.wait(timeout=10)
+        child.stderr.close()
 
 
 class Recorded(InsideActions):
