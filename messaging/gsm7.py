@@ -58,6 +58,7 @@ _TABLE = Path(__file__).parent / "rules" / "gsm7.yml"
 _WORDS = re.compile(r"\s+|\S+")
 # In such a word a changed character leads elsewhere: a web or mail address.
 _ADDRESS = re.compile(r"://|@|www\.|\w\.\w+/", re.IGNORECASE)
+_GRAPHEME = regex.compile(r"\X")
 _CORE = re.compile(r"\w.*\w|\w", re.DOTALL)
 
 
@@ -80,10 +81,13 @@ def transliterate(text: str, level: Level) -> Transliterated:
     found: Counter[tuple[str, str]] = Counter()
     pieces: list[str] = []
     for word in _WORDS.findall(text):
+        if encoding_of(word) is Encoding.GSM7:
+            pieces.append(word)
+            continue
         core = _CORE.search(word) if _ADDRESS.search(word) else None
         if core is not None and encoding_of(core[0]) is Encoding.UCS2:
             return untouched
-        for grapheme in regex.findall(r"\X", word):
+        for grapheme in _GRAPHEME.findall(word):
             if encoding_of(grapheme) is Encoding.GSM7:
                 pieces.append(grapheme)
                 continue
