@@ -135,7 +135,7 @@ class MediaRefused(LinnetError):
     code = "media.refused"
     staff = "A picture or another file could not be taken."
 
-    def __init__(self, detail: str, reason: str) -> None:
+    def __init__(self, detail: str, reason: str = "refused") -> None:
         super().__init__(detail)
         self.reason = reason
 

@@ -9,13 +9,14 @@ import pytest
 
 NAMES = {
     "messaging.assistant": "Answer Assistant Option Prompt Reply TurnInput",
+    "messaging.attachments": "KEPT_MOST KEPT_SECONDS MediaCheck",
     "messaging.clock": "Clock SystemClock TimeOrderedIds",
     "messaging.composing": "Composed compose",
     "messaging.cost": "Cost cost_of",
     "messaging.errors": (
         "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable Forbidden"
-        " LinnetError LookUpFailed MalformedRequest SettingsError TooLarge TurnLost UnknownGateway"
-        " WebhookRefused WrongMethod"
+        " LinnetError LookUpFailed MalformedRequest MediaRefused SettingsError TooLarge TurnLost"
+        " UnknownGateway WebhookRefused WrongMethod"
     ),
     "messaging.gsm7": "Change Transliterated names transliterate",
     "messaging.health": (
@@ -24,6 +25,11 @@ NAMES = {
     ),
     "messaging.logs": "configure_logging",
     "messaging.masking": "SECRET mask mask_body mask_number mask_text",
+    "messaging.media": "Attachment LARGEST MediaFile",
+    "messaging.media_limits": (
+        "Fitted Found NotCarried fit hindrance largest room_for_links with_link without_files"
+    ),
+    "messaging.media_types": "type_of",
     "messaging.menus": "choose render",
     "messaging.retry": (
         "ASK_DELAYS ATTEMPTS CHECK_DELAYS FIRST_DELAY LONGEST_DELAY ask_delay check_delay"
