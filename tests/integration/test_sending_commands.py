@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli import gateways, notice
+from cli import gateways, main, notice
 from cli.failure import Failure
 from connectors.gateways.base import Accepted, Inbound, Unknown
 from messaging.clock import SystemClock
 from messaging.health_table import SendCounts, judge_gateways
 from messaging.inbox import store_events
+from messaging.media import Attachment
 from tests.integration.engine import PHONE, rows
 
 CREDENTIALS = Path(__file__).parents[2] / "credentials.yml"
@@ -30,14 +31,14 @@ async def twilio_is_down(pool):
     await judge_gateways(pool, ["twilio", "intelepeer"], datetime.now(UTC))
 
 
-async def send(url: str, to: str, sender: str | None = None) -> None:
+async def send(url: str, to: str, sender: str | None = None, media: str | None = None) -> None:
     with pytest.raises(Failure, match="Nobody sends it"):
         await notice.send(
             url=url,
             to=to,
             body="hi",
             sender=sender,
-            media=None,
+            media=media,
             wait=timedelta(),
             console=Console(quiet=True),
             credentials=CREDENTIALS,
@@ -67,6 +68,18 @@ async def test_a_number_that_is_named_is_used(pool, database_url, twilio_is_down
     await send(database_url, PHONE, sender=TWILIO)
     (text,) = await rows(pool, "SELECT gateway, sender FROM outbound_text")
     assert text == {"gateway": "twilio", "sender": TWILIO}
+
+
+async def test_a_file_goes_with_a_text(pool, database_url):
+    await send(database_url, PHONE, media="https://x.example/map.png")
+    (text,) = await rows(pool, "SELECT body, media, segments FROM outbound_text")
+    assert (text["body"], text["segments"]) == ("hi", 1)
+    assert Attachment.from_json(text["media"][0]) == Attachment("https://x.example/map.png")
+
+
+def test_a_file_needs_a_web_address():
+    with pytest.raises(Failure, match="map.png is not an address like https://"):
+        main.send(PHONE, "hi", media="map.png")
 
 
 async def test_gateways_are_shown_with_the_reason_of_their_weight(database_url, twilio_is_down):
