@@ -19,8 +19,9 @@ from rich.table import Table
 from cli.failure import Failure, first_line
 from cli.project import Project
 from cli.stack import gateway_values, read_section
+from connectors.credentials import load_settings
 from connectors.gateways.intelepeer import LOGIN_PATH, LOGIN_URL, RECORD_PATH
-from connectors.settings import Settings, load_settings
+from connectors.settings import Settings
 from database.url import normal, stack
 from messaging.errors import LinnetError
 

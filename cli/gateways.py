@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from connectors.settings import load_settings
+from connectors.credentials import load_settings
 from database.pool import make_pool
 from messaging.health import FULL
 from messaging.health_table import Report, report

@@ -119,7 +119,7 @@ def send(
 
     from cli import notice
     from cli.preview import preview
-    from connectors.settings import load_settings
+    from connectors.credentials import load_settings
     from database.url import database_url
 
     for number in (to, sender or to):
@@ -307,6 +307,44 @@ def migrate() -> None:
 
     migrate(database_url())
     typer.echo("The database has the newest schema.")
+
+
+@app.command()
+def reconcile(
+    day: Annotated[str, typer.Option(help="In UTC, like 2026-11-25; yesterday unless named.")] = "",
+    gateway: Annotated[str, typer.Option(help="Its name; all that can be asked otherwise.")] = "",
+) -> None:
+    """Compare a day's texts with the gateway's own list; a worker does so every night."""
+    import asyncio
+    from datetime import date
+
+    from rich.console import Console
+
+    from cli.reconcile import reconcile
+    from database.url import database_url
+
+    try:
+        wanted = date.fromisoformat(day) if day else None
+    except ValueError:
+        raise Failure(f"{day} is not a day like 2026-11-25.") from None
+    asyncio.run(reconcile(database_url(), Console(), day=wanted, gateway=gateway or None))
+
+
+@app.command()
+def upkeep(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")
+    ] = False,
+) -> None:
+    """Forget what is older than `retention_days`; a worker does so every night."""
+    import asyncio
+
+    from rich.console import Console
+
+    from cli.upkeep import upkeep
+    from database.url import database_url
+
+    asyncio.run(upkeep(database_url(), Console(), dry_run=dry_run))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from uuid import UUID
 from rich.console import Console
 
 from cli.failure import Failure
-from connectors.settings import load_settings
+from connectors.credentials import load_settings
 from database.pool import Pool, make_pool
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.media import Attachment

@@ -12,8 +12,9 @@ from rich.status import Status
 from rich.table import Table
 
 from cli.failure import Failure
+from connectors.credentials import load_settings
 from connectors.gateways.base import Gateway
-from connectors.settings import Settings, load_settings
+from connectors.settings import Settings
 from database.pool import make_pool
 from messaging.clock import SystemClock
 from messaging.reconcile import Comparison, Reconciliation

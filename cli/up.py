@@ -28,7 +28,7 @@ from cli.service import Postgres
 from cli.stack import Stack, read_section
 from cli.supervisor import TICK_SECONDS, Supervisor
 from cli.training import existing, train
-from connectors.settings import load_settings
+from connectors.credentials import load_settings
 from database.embedded import EmbeddedPostgres, write_private
 from database.url import normal, prepare, stack
 

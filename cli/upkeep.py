@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.failure import Failure
-from connectors.settings import load_settings
+from connectors.credentials import load_settings
 from database.pool import make_pool
 from messaging.clock import SystemClock
 from messaging.upkeep import due, prune

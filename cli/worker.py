@@ -13,7 +13,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from cli.failure import Failure
-from connectors.settings import load_settings
+from connectors.credentials import load_settings
 from database.url import database_url
 from messaging import tracing
 from messaging.logs import configure_logging

@@ -29,9 +29,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.credentials import load_settings
 from connectors.gateways.base import Inbound, Receipt
 from connectors.pages import Pages
-from connectors.settings import PAGES, Settings, load_settings
+from connectors.settings import PAGES, Settings
 from connectors.webhooks import LONGEST_BODY, WebhookHandler
 from messaging import tracing
 from messaging.clock import Clock, SystemClock

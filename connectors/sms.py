@@ -25,7 +25,8 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
 from connectors.assistant import RasaAssistant
-from connectors.settings import Settings, settings_from
+from connectors.credentials import settings_from
+from connectors.settings import Settings
 from connectors.webhooks import WebhookHandler
 from database.pool import make_pool
 from database.url import database_url

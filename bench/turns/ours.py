@@ -16,7 +16,7 @@ from cli.project import Project
 from cli.service import Part, Postgres, Service
 from cli.stack import Stack, answers, read_section
 from cli.training import train
-from connectors.settings import load_settings
+from connectors.credentials import load_settings
 from database.embedded import EmbeddedPostgres
 
 WEBHOOK = "/webhooks/sms/twilio"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cli.preview import preview
-from connectors.settings import settings_from
+from connectors.credentials import settings_from
 from messaging.cost import Cost, cost_of
 from messaging.errors import SettingsError
 from messaging.prices import Prices

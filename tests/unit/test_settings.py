@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from connectors.settings import SECTION, load_settings, settings_from
+from connectors.credentials import SECTION, load_settings, settings_from
 from messaging.backlog import DelayNotice
 from messaging.errors import SettingsError
 from messaging.segments import segment_count
