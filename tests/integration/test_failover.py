@@ -243,25 +243,23 @@ async def test_of_several_numbers_the_latest_is_kept(pool):
     assert (await routed(pool)).number == OTHER
 
 
-async def test_texts_to_a_new_phone_at_once_get_one_number(pool):
-    random = Random(5).random
-
-    async def send(n: int) -> None:
-        async with pool.connection() as connection, connection.transaction():
-            way = await route(connection, PHONE, [A, B], random)
+async def test_two_texts_to_a_new_phone_at_once_get_one_number(pool):
+    async with pool.connection() as connection:
+        async with connection.transaction():
+            first = await route(connection, PHONE, [A, B], lambda: 0.0)
+            second = asyncio.create_task(routed(pool, draw=0.99))
+            await until(lambda: _waits_for_a_lock(pool))
             await enqueue_notice(
                 connection,
-                gateway=way.gateway,
-                number=way.number,
+                gateway=first.gateway,
+                number=first.number,
                 phone=PHONE,
-                body=str(n),
+                body="hi",
                 policy=WORDS,
                 new_id=uuid4,
                 now=datetime.now(UTC),
             )
-
-    await asyncio.gather(*(send(n) for n in range(12)))
-    assert len(await rows(pool, "SELECT FROM conversation")) == 1
+        assert (await second).number == first.number
 
 
 # -- moving -----------------------------------------------------------------------------------
@@ -443,6 +441,18 @@ async def test_a_text_that_comes_while_one_moves_is_seen(pool):
                 SELECT id, 'twilio', 'SM1', 'hi', now() FROM conversation"""
             )
         assert not await moving
+
+
+async def test_a_text_that_is_claimed_while_it_moves_stays(pool):
+    """A worker takes it up while the move waits for it: nothing moves."""
+    id = await text_out(pool, "hi")
+    async with pool.connection() as connection:
+        async with connection.transaction():
+            await connection.execute("UPDATE outbound_text SET state = 'sending', attempts = 1")
+            moving = asyncio.create_task(move(pool, id, "twilio", B, OTHER, reason="x"))
+            await until(lambda: _waits_for_a_lock(pool))
+        assert not await moving
+    assert await ways(pool) == [("hi", "twilio")]
 
 
 async def _waits_for_a_lock(pool) -> bool:
