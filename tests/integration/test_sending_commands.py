@@ -78,7 +78,7 @@ async def test_a_file_goes_with_a_text(pool, database_url):
 
 
 def test_a_file_needs_a_web_address():
-    with pytest.raises(Failure, match="map.png is not an address like https://"):
+    with pytest.raises(Failure, match=r"map\.png is not an address like https://"):
         main.send(PHONE, "hi", media="map.png")
 
 
