@@ -314,3 +314,10 @@ def test_new_conversations_are_shared_equally_unless_weights_say_otherwise():
 def test_weights_that_cannot_be_are_told(weight, says):
     with pytest.raises(SettingsError, match=says):
         settings_from(twilio(weight=weight), {})
+
+
+def test_texts_are_kept_longer_than_webhooks_are_repeated():
+    assert settings_from(twilio(), {}).retention_days == 400
+    assert settings_from(twilio(), {"LINNET_RETENTION_DAYS": "2"}).retention_days == 2
+    with pytest.raises(SettingsError, match="write 2 days or more"):
+        settings_from(twilio(), {"LINNET_RETENTION_DAYS": "1"})
