@@ -83,23 +83,32 @@ async def test_who_has_not_waited_long_is_not_told(pool):
 
 
 async def test_a_text_that_comes_during_a_turn_does_not_make_it_told_twice(pool, database_url):
-    started, go_on = asyncio.Event(), asyncio.Event()
+    started, go_on = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
     async def slow(turn: TurnInput) -> Answer:
-        started.set()
-        await go_on.wait()
+        started.release()
+        await go_on.acquire()
         return Answer([Reply(turn.text)])
 
     async with turn_worker(pool, database_url, Echo(slow)):
         await text_in(pool, "first")
-        await started.wait()
+        await started.acquire()
         assert await tell(pool) == 1  # the assistant thinks, the customer waits
         await text_in(pool, "second")
-        go_on.set()
-        started.clear()
-        await started.wait()
+        go_on.release()
+        await started.acquire()
         assert await tell(pool) == 0
+        go_on.release()
         await until(lambda: nobody_waits(pool))
+
+
+async def test_an_answer_that_is_being_written_is_not_overtaken(pool):
+    await text_in(pool, "hi")
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM conversation FOR UPDATE")  # as a turn that ends
+        async with asyncio.timeout(3):
+            assert await tell(pool) == 0
+    assert await tell(pool) == 1
 
 
 @pytest.mark.parametrize(
@@ -143,16 +152,21 @@ async def test_stop_while_a_turn_is_under_way_is_not_told(pool, database_url):
 async def test_a_number_is_not_flooded_and_the_oldest_come_first(pool):
     for number in range(30):
         await text_in(pool, "hi", phone=phone(number))
+    await rows(
+        pool,
+        "UPDATE conversation SET waiting_since = now() - right(phone, 2)::int * interval '1 s'"
+        " RETURNING id",
+    )
     assert [await tell(pool, per_second=1), await tell(pool, per_second=1)] == [5, 0]
     await rows(
         pool,
         "UPDATE outbound_text SET state = 'sent', vendor_id = id::text"
         " WHERE recipient IN (%(one)s, %(two)s) RETURNING id",
-        one=phone(0),
-        two=phone(1),
+        one=phone(29),
+        two=phone(28),
     )
     assert await tell(pool, per_second=1) == 2
-    assert await told(pool) == [phone(number) for number in range(7)]
+    assert await told(pool) == [phone(number) for number in range(29, 22, -1)]
 
 
 async def notices_out(pool, lane: Lane, count: int) -> None:
