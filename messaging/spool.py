@@ -20,6 +20,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from connectors.gateways.base import Inbound, Media, Receipt, Status
 from messaging import tracing
@@ -293,7 +294,7 @@ def _line(gateway: str, events: Sequence[Inbound | Receipt], received_at: dateti
         "trace": tracing.current(),
         "events": [{"type": type(event).__name__, **asdict(event)} for event in events],
     }
-    return json.dumps(entry).encode() + b"\n"
+    return json.dumps(entry, default=str).encode() + b"\n"  # an id of ours as its text
 
 
 def _entry(line: bytes) -> tuple[str, list[Inbound | Receipt], datetime, str | None]:
@@ -307,7 +308,11 @@ def _event(written: dict[str, Any]) -> Inbound | Receipt:
     if written.pop("type") == "Inbound":
         media = tuple(Media(**one) for one in written.pop("media"))
         return Inbound(**written, media=media)
-    return Receipt(**{**written, "status": Status(written["status"])})
+    reference = written.pop("reference", None)  # files of an earlier release have none
+    return Receipt(
+        **{**written, "status": Status(written["status"])},
+        reference=UUID(reference) if reference else None,
+    )
 
 
 def _locked(descriptor: int) -> bool:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from connectors.gateways.base import Inbound, Media, Receipt, Status
 from messaging.errors import DatabaseUnavailable
 from messaging.spool import Spool
 
+OURS = UUID("01a217da-2709-7f7e-a760-33c8c2f21895")
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 
 
@@ -58,7 +60,8 @@ async def test_everything_comes_back_as_it_was(tmp_path):
         Inbound(
             "SM1", "+12125550100", "+12125550142", "l1\nl2 👍 \"'\\", (Media("https://x", "a/b"),)
         ),
-        Receipt("SM2", Status.FAILED, "undelivered", "30003", {"To": "x", "n": [1, None]}),
+        Receipt("SM2", Status.FAILED, "undelivered", "30003", OURS, {"To": "x", "n": [1, None]}),
+        Receipt("SM3", Status.SENT, "sent"),
     ]
     await spool.append("twilio", events, NOW)
     assert spool.pending() == 1
