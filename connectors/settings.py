@@ -102,7 +102,7 @@ class Settings:
     @property
     def worker_plan(self) -> WorkerPlan:
         """What a worker is to do."""
-        from messaging.delivery import DeliveryPolicy, request_timeout  # noqa: PLC0415
+        from messaging.sending import DeliveryPolicy, request_timeout  # noqa: PLC0415
         from messaging.worker import WorkerPlan  # noqa: PLC0415
 
         return WorkerPlan(

@@ -28,8 +28,12 @@ from messaging.metrics import (
 )
 
 COLLECT_SECONDS = 5.0
-MOST = 50_000
+MOST = 20_000
 """Rows that are counted at most; a gauge that shows this many means "so many or more"."""
+
+# PostgreSQL's statistics of a queue are old whenever it fills up: it takes ten thousand waiting
+# texts for one, and sorting them for cheap. With this it reads them in the order of an index.
+BY_INDEX = "SET LOCAL enable_sort = off"
 
 WAITING = """
 SELECT count(*) AS conversations,
@@ -92,8 +96,9 @@ async def collect(pool: Pool, clock: Clock) -> None:
         psycopg.OperationalError: the database is away; the gauges stay as they are.
     """
     values = {"most": MOST}
-    async with pool.connection() as connection:
+    async with pool.connection() as connection, connection.transaction():
         async with connection.pipeline():
+            await connection.execute(BY_INDEX)
             cursors = [
                 await connection.execute(query, values)
                 for query in (WAITING, OPEN, OLDEST, DEAD, PARKED, PACE)

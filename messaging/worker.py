@@ -15,11 +15,13 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from connectors.gateways.base import Gateway
+from connectors.media_fetch import MediaFetcher
 from database.pool import make_pool
+from messaging.attachments import MediaCheck
 from messaging.backlog import DelayNotice, tell_delays
 from messaging.cancellation import cancelled
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.delivery import SEND_SECONDS, DeliveryPolicy, DeliveryWorker, request_timeout
+from messaging.delivery import DeliveryWorker
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
 from messaging.inquiry import Inquiry
@@ -29,6 +31,7 @@ from messaging.outcomes import expire
 from messaging.prompts import expire_prompts
 from messaging.queue_metrics import COLLECT_SECONDS, collect
 from messaging.routing import Candidate
+from messaging.sending import SEND_SECONDS, DeliveryPolicy, Desk, request_timeout
 from messaging.text_policy import TextPolicy
 from messaging.wake import Listener
 
@@ -81,7 +84,9 @@ async def run_worker(
         asyncio.TaskGroup() as tasks,
     ):
         counts, failover = SendCounts(clock), Failover(pool, plan.candidates, random.random)
-        delivery = DeliveryWorker(pool, listener, gateways, http, plan.delivery, clock)
+        media = MediaCheck(MediaFetcher(gateways.values()).found)
+        desk = Desk(gateways, http, media, failover, counts)
+        delivery = DeliveryWorker(pool, listener, desk, plan.delivery, clock)
         tasks.create_task(delivery.run())
         tasks.create_task(_every(1.0, Inquiry(pool, gateways, http, clock).ask_due))
         tasks.create_task(

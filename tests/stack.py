@@ -117,7 +117,9 @@ class Stack:
         self.port_base = port_base
         self._arguments = arguments
         self.http = httpx.Client(timeout=10)
-        self._environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | environ
+        # On a slow machine a text may wait for long; who waits is told so in tests of that only.
+        self._environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
+        self._environ |= {"LINNET_DELAY_AFTER": "0"} | environ
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -250,9 +250,7 @@ class IntelepeerGateway:
         if response.status_code == NOT_FOUND:
             return None
         if not response.is_success:
-            raise LookUpFailed(
-                f"IntelePeer answered {response.status_code}", retry_after(response)
-            )
+            raise LookUpFailed(f"IntelePeer answered {response.status_code}", retry_after(response))
         record = json_object(response)
         word, number = str(record.get("RCC_en") or ""), str(record.get("RCC", ""))
         if not (word or number):

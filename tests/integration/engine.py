@@ -16,13 +16,18 @@ from connectors.gateways.twilio_codes import CODES
 from connectors.media_fetch import MediaFetcher
 from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
+from messaging.attachments import MediaCheck
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.delivery import DeliveryPolicy, DeliveryWorker
+from messaging.delivery import DeliveryWorker
+from messaging.failover import Failover
+from messaging.health_table import SendCounts
 from messaging.inbox import store_events
 from messaging.judgement import judge
 from messaging.media_inbox import MediaInbox
 from messaging.outcomes import expire
+from messaging.routing import candidates_of
 from messaging.screening import Company
+from messaging.sending import DeliveryPolicy, Desk
 from messaging.text_policy import TextPolicy
 from messaging.turn import TurnPolicy, TurnWorker
 from messaging.wake import Listener
@@ -159,9 +164,17 @@ async def delivery_worker(
     policy = policy or DeliveryPolicy(lease=timedelta(seconds=1), idle=timedelta(seconds=0.3))
     gateways = {carrier.name: carrier for carrier in carriers}
     async with Listener(url, "linnet_outbox") as listener, httpx.AsyncClient() as http:
-        worker = DeliveryWorker(pool, listener, gateways, http, policy, SystemClock())
+        clock = SystemClock()
+        desk = Desk(
+            gateways,
+            http,
+            MediaCheck(MediaFetcher(gateways.values()).found),
+            Failover(pool, candidates_of(gateways, dict.fromkeys(gateways, 100)), lambda: 0.0),
+            SendCounts(clock),
+        )
+        worker = DeliveryWorker(pool, listener, desk, policy, clock)
         task = asyncio.create_task(worker.run())
-        upkeep = asyncio.create_task(_upkeep(pool, gateways))
+        upkeep = asyncio.create_task(_upkeep(pool, gateways, desk.counts))
         try:
             yield task
         finally:
@@ -171,11 +184,12 @@ async def delivery_worker(
                     await one
 
 
-async def _upkeep(pool: Pool, gateways: Any) -> None:
+async def _upkeep(pool: Pool, gateways: Any, counts: SendCounts) -> None:
     """What the worker process does beside sending, faster."""
     while True:
         await judge(pool, gateways, lambda: 0.0)
         await expire(pool)
+        await counts.flush(pool)
         await asyncio.sleep(0.05)
 
 

@@ -17,12 +17,12 @@ from connectors.gateways.base import (
     Unknown,
     VendorCode,
 )
-from messaging.delivery import DeliveryPolicy
 from messaging.inbox import store_events
 from messaging.judgement import FailedText, another_try
 from messaging.outbox import NewText, enqueue, enqueue_notice
 from messaging.receipts import store_receipt
 from messaging.retry import LATER, NEXT_DAY, Schedule
+from messaging.sending import DeliveryPolicy
 from tests.integration.engine import (
     OURS,
     PHONE,
