@@ -24,7 +24,7 @@ NAMES = {
         " choose draw judge well"
     ),
     "messaging.logs": "configure_logging",
-    "messaging.masking": "SECRET mask mask_body mask_number mask_text",
+    "messaging.masking": "SECRET hiding mask mask_body mask_number mask_text",
     "messaging.media": "Attachment LARGEST MediaFile",
     "messaging.media_limits": (
         "Fitted Found NotCarried fit hindrance largest room_for_links with_link without_files"
@@ -32,8 +32,8 @@ NAMES = {
     "messaging.media_types": "type_of",
     "messaging.menus": "choose render",
     "messaging.retry": (
-        "ASK_DELAYS ATTEMPTS CHECK_DELAYS FIRST_DELAY LONGEST_DELAY ask_delay check_delay"
-        " next_delay"
+        "AFTER_BLOCK CHECK_DELAYS LATER NEXT_DAY ONCE_LATER POLL_DELAYS SOON STALE_DELAYS"
+        " Schedule ask_delay check_delay next_delay until_next_day"
     ),
     "messaging.segments": (
         "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count unit_count"
