@@ -558,3 +558,69 @@ async def test_an_unknown_text_never_moves_nor_what_waits_behind_it(pool, databa
     assert second.sent == []
     (text,) = await rows(pool, "SELECT state, gateway FROM outbound_text WHERE id = %(id)s", id=one)
     assert text == {"state": "unknown", "gateway": "twilio"}
+
+
+# -- at dispatch ------------------------------------------------------------------------------
+
+
+async def test_what_the_first_gateway_refuses_by_its_own_fault_the_second_gets_once(
+    pool, database_url
+):
+    first, second = two_gateways(DOWN, DOWN)
+    await text_out(pool, "one")
+    await text_out(pool, "two")
+    async with delivery_worker(pool, database_url, first, second):
+        await until(lambda: _count(pool, "sent", 2))
+        await until(lambda: _counted(pool, intelepeer=(2, 0), twilio=(1, 1)))
+    assert [message.body for message in first.sent] == ["one"]
+    assert [message.body for message in second.sent] == ["one", "two"]
+
+
+async def _counted(pool, **wanted: tuple[int, int]) -> bool:
+    query = (
+        "SELECT gateway, sum(sends) AS sends, sum(errors) AS errors FROM gateway_minute GROUP BY 1"
+    )
+    found = await rows(pool, query)
+    return {row["gateway"]: (row["sends"], row["errors"]) for row in found} == wanted
+
+
+async def test_no_answer_but_found_stays(pool, database_url, monkeypatch):
+    monkeypatch.setattr("messaging.retry.CHECK_DELAYS", (0.05, 0.05, 0.05))
+    first, second = two_gateways(Unknown("answered 503"))
+    first.found = [None, None, Accepted("V9")]
+    await text_out(pool, "hi")
+    async with delivery_worker(pool, database_url, first, second):
+        await until(lambda: _count(pool, "sent", 1))
+    assert (len(first.sent), second.sent) == (1, [])
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, Refused("20429", "Busy.", retry=DOWN.retry)])
+async def test_a_refusal_that_is_not_the_gateway_s_fault_moves_nothing(pool, database_url, outcome):
+    first, second = two_gateways(outcome)
+    await text_out(pool, "hi")
+    async with delivery_worker(pool, database_url, first, second):
+        await until(lambda: _none_open(pool))
+    assert (len(first.sent) > 0, second.sent) == (True, [])
+
+
+async def _none_open(pool) -> bool:
+    query = "SELECT FROM outbound_text WHERE state IN ('pending', 'sending', 'checking')"
+    return not await rows(pool, query)
+
+
+async def test_a_reply_waits_for_its_own_gateway(pool, database_url):
+    first, second = two_gateways(DOWN, DOWN)
+    await text_in(pool, A)
+    await text_out(pool, "hi")
+    async with delivery_worker(pool, database_url, first, second):
+        await until(lambda: _count(pool, "sent", 1))
+    assert (len(first.sent), second.sent) == (3, [])
+
+
+async def test_where_both_are_down_a_text_goes_over_once_and_waits_there(pool, database_url):
+    first, second = two_gateways(*[DOWN] * 9)
+    second.outcomes = [DOWN, DOWN]
+    await text_out(pool, "hi")
+    async with delivery_worker(pool, database_url, first, second):
+        await until(lambda: _count(pool, "sent", 1))
+    assert (len(first.sent), len(second.sent)) == (1, 3)
