@@ -12,14 +12,14 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import structlog
 
-from connectors.gateways.base import Accepted, Gateway, Outcome, Refused, Unknown
+from connectors.gateways.base import Accepted, Gateway, Outbound, Outcome, Refused, Unknown
 from database.pool import Pool
 from messaging import metrics, tracing
 from messaging.attachments import MediaCheck
@@ -131,7 +131,6 @@ class Sender:
             PoolTimeout: likewise.
         """
         gateway = self._desk.gateways[text.gateway]
-        text = await self._fitted(gateway, text)
         began = time.perf_counter()
         with tracing.span(
             "delivery.send", {**ids(text), "segments": text.segments}, parent=text.trace
@@ -152,23 +151,24 @@ class Sender:
                 log.warning("delivery.unknown", reason=reason)
                 await self._unknown(gateway, text, reason)
 
-    async def _fitted(self, gateway: Gateway, text: ClaimedText) -> ClaimedText:
+    async def _fitted(self, gateway: Gateway, text: ClaimedText) -> Outbound:
         """The text as the gateway carries it; its row is changed before any request leaves."""
         if not text.message.media:
-            return text
+            return text.message
         can = gateway.capabilities
         fitted = await self._desk.media.fitted(text.message, can.media, can.longest_body)
         if fitted.message != text.message:
             async with self._pool.connection() as connection:
                 await store_fitted(connection, text.id, fitted, self._clock.now())
-        return replace(text, message=fitted.message)
+        return fitted.message
 
     async def _ask_to_send(self, gateway: Gateway, text: ClaimedText) -> Outcome:
-        """One request, or the few that a gateway needs, within the lease."""
+        """All that a text needs to leave, within the lease: its files looked at, its request."""
         limit = self._policy.lease.total_seconds() * 0.9
         try:
             async with asyncio.timeout(limit):
-                return await gateway.send(text.message, self._desk.http)
+                message = await self._fitted(gateway, text)
+                return await gateway.send(message, self._desk.http)
         except TimeoutError:
             return Unknown(f"{gateway.name} gave no answer within {limit:.0f} s")
 

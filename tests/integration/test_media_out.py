@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from connectors.gateways.base import Accepted, Unknown
 from connectors.gateways.twilio import MEDIA
 from messaging.media import Attachment
 from messaging.outbox import enqueue_notice
+from messaging.sending import DeliveryPolicy
 from tests.integration.engine import (
     OURS,
     PHONE,
@@ -21,6 +22,8 @@ from tests.integration.engine import (
 
 # An address that is not public, so that no vendor could fetch it.
 PICTURE = Attachment("http://127.0.0.1:9/frames.png", title="Our new frames")
+
+PATIENT = DeliveryPolicy(idle=timedelta(seconds=0.3))
 
 
 async def text_out(pool, phone: str = PHONE) -> UUID:
@@ -51,7 +54,7 @@ WORDS_AND_LINK = "Look:\nOur new frames\nhttp://127.0.0.1:9/frames.png"
 
 async def test_a_gateway_without_media_sends_words_and_link(pool, database_url):
     gateway = ScriptedGateway()
-    async with delivery_worker(pool, database_url, gateway):
+    async with delivery_worker(pool, database_url, gateway, policy=PATIENT):
         id = await text_out(pool)
         row = await until(lambda: left(pool, id))
     assert (row["body"], row["media"]) == (WORDS_AND_LINK, [])
@@ -62,7 +65,7 @@ async def test_a_gateway_without_media_sends_words_and_link(pool, database_url):
 
 async def test_another_country_gets_words_and_link(pool, database_url):
     gateway = ScriptedGateway(media=MEDIA)
-    async with delivery_worker(pool, database_url, gateway):
+    async with delivery_worker(pool, database_url, gateway, policy=PATIENT):
         id = await text_out(pool, phone="+442071838750")
         await until(lambda: left(pool, id))
     assert gateway.sent[0].body == WORDS_AND_LINK
@@ -73,7 +76,7 @@ async def test_another_country_gets_words_and_link(pool, database_url):
 async def test_what_is_looked_up_are_the_words_that_left(pool, database_url):
     gateway = ScriptedGateway(Unknown("read time-out"), media=MEDIA)
     gateway.found = [Accepted("V1")]
-    async with delivery_worker(pool, database_url, gateway):
+    async with delivery_worker(pool, database_url, gateway, policy=PATIENT):
         id = await text_out(pool)
         await until(lambda: left(pool, id))
     assert [one.body for one in (*gateway.sent, *gateway.lookups)] == [WORDS_AND_LINK] * 2
