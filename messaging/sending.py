@@ -265,6 +265,8 @@ class Sender:
             return
         delay = check_delay(text.checks + 1)
         if delay is None:  # asked often enough: the vendor does not have it
+            if await self._desk.failover.take_over(text, "no answer, and it has not the text"):
+                return
             event = Event("not-found", "the vendor does not have it, so it is sent again")
             await settle(self._pool, text, "pending", event=event)
         else:

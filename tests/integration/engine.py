@@ -152,6 +152,9 @@ class ScriptedGateway:
             raise found
         return found
 
+    def media_credentials(self, url: str) -> tuple[str, str] | None:
+        return None
+
     async def ask(self, vendor_id: str, http: httpx.AsyncClient) -> Receipt | None:
         self.asked.append(vendor_id)
         return self.receipts.pop(0) if self.receipts else None

@@ -584,6 +584,18 @@ async def _counted(pool, **wanted: tuple[int, int]) -> bool:
     return {row["gateway"]: (row["sends"], row["errors"]) for row in found} == wanted
 
 
+async def test_no_answer_and_looked_up_in_vain_is_sent_by_the_second_once(
+    pool, database_url, monkeypatch
+):
+    """A 5xx of the first gateway: the text may be out, so the vendor is asked before it moves."""
+    monkeypatch.setattr("messaging.retry.CHECK_DELAYS", (0.05, 0.05, 0.05))
+    first, second = two_gateways(Unknown("answered 503"))
+    await text_out(pool, "hi")
+    async with delivery_worker(pool, database_url, first, second):
+        await until(lambda: _count(pool, "sent", 1))
+    assert (len(first.sent), len(first.lookups), len(second.sent)) == (1, 3, 1)
+
+
 async def test_no_answer_but_found_stays(pool, database_url, monkeypatch):
     monkeypatch.setattr("messaging.retry.CHECK_DELAYS", (0.05, 0.05, 0.05))
     first, second = two_gateways(Unknown("answered 503"))
