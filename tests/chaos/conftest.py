@@ -22,6 +22,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         LINNET_BURST_SECONDS="0.3",
         TWILIO_PER_SECOND="50",
         INTELEPEER_PER_SECOND="50",
+        # Then a reply that comes twice is a fault; tests/chaos/test_scenarios.py has the other way.
+        LINNET_UNKNOWN_REPLIES="leave",
     )
     with started:
         yield started
