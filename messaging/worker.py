@@ -113,6 +113,9 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
             await work()
         except (psycopg.OperationalError, PoolTimeout) as error:
             log.warning("worker.database-away", error=type(error).__name__)
+        except Exception:
+            # Whatever it is, texts are sent and the next round may be a better one.
+            log.exception("worker.round-broken")
         await asyncio.sleep(seconds)
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from twilio.request_validator import RequestValidator
 
@@ -21,7 +19,6 @@ from connectors.gateways.base import (
     Capabilities,
     Inbound,
     Listed,
-    Media,
     MediaLimits,
     Outbound,
     Outcome,
@@ -45,32 +42,24 @@ from connectors.gateways.exchange import (
     retry_after,
 )
 from connectors.gateways.twilio_codes import CODES
-from messaging.errors import Forbidden, LookUpFailed, MalformedRequest
+from connectors.gateways.twilio_records import STATUSES, date_of, is_this, receipt_of
+from connectors.gateways.twilio_webhooks import (
+    Form,
+    fields_of,
+    is_json,
+    media_of,
+    needed,
+    text_of,
+    uuid_of,
+)
+from messaging.errors import Forbidden, LookUpFailed
 
 if TYPE_CHECKING:
     import httpx
 
-STATUSES: Mapping[str, Status] = {
-    "accepted": Status.QUEUED,
-    "scheduled": Status.QUEUED,
-    "queued": Status.QUEUED,
-    "sending": Status.QUEUED,
-    "sent": Status.SENT,
-    "delivered": Status.DELIVERED,
-    "read": Status.DELIVERED,
-    "partially_delivered": Status.DELIVERED,
-    "undelivered": Status.FAILED,
-    "failed": Status.FAILED,
-    "canceled": Status.FAILED,
-}
-"""What ``MessageStatus`` means. A status that is not here (Twilio adds some) changes nothing."""
-
 API = "https://api.twilio.com"
 
 PORTS = {"http": 80, "https": 443}
-
-MEDIA_MOST = 10
-"""Files in one text at most."""
 
 SKEW = timedelta(seconds=60)
 """How far Twilio's clock may be behind ours when a text is looked for. Earlier texts with the
@@ -108,9 +97,6 @@ LONGEST_PAGE = 1_000
 
 BUSY_SECONDS = 30.0
 """How long Twilio is left alone after a 429 that names no time."""
-
-RECORDED = ("status", "error_code", "error_message", "num_segments", "date_sent", "date_updated")
-"""What is kept of a text as Twilio shows it: not its words and numbers, which we have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +169,15 @@ class TwilioGateway:
         signature = request.headers.get("x-twilio-signature", "")
         if not signature:
             raise Forbidden("there is no X-Twilio-Signature header", "signature-missing")
-        signed: _Form | str
+        signed: Form | str
         if request.method == "GET":
-            signed = _Form()
-        elif _is_json(request):
+            signed = Form()
+        elif is_json(request):
             if not dict(request.query()).get("bodySHA256"):
                 raise Forbidden("a JSON body without bodySHA256 in the URL", "body-hash-missing")
-            signed = _text(request.body)
+            signed = text_of(request.body)
         else:
-            signed = _Form.of(request.form())
+            signed = Form.of(request.form())
         if not any(check.validate(request.url, signed, signature) for check in self._validators):
             raise Forbidden(
                 f"the signature is not ours for {request.url}; compare this address with the "
@@ -206,15 +192,15 @@ class TwilioGateway:
             MalformedRequest: it has no ``MessageSid``, ``From`` or ``To``, or ``NumMedia`` is
                 not a number.
         """
-        fields = _fields(request)
+        fields = fields_of(request)
         account = fields.get("AccountSid", self._settings.account_sid)
         if account != self._settings.account_sid:
             raise Forbidden(
                 f"this is from account {account}, expected {self._settings.account_sid}", "account"
             )
-        sid = _needed(fields, "MessageSid")
+        sid = needed(fields, "MessageSid")
         status = fields.get("MessageStatus")
-        reference = _uuid(dict(request.query()).get(REFERENCE, ""))
+        reference = uuid_of(dict(request.query()).get(REFERENCE, ""))
         if status:
             return [
                 Receipt(
@@ -229,10 +215,10 @@ class TwilioGateway:
         return [
             Inbound(
                 external_id=sid,
-                sender=_needed(fields, "From"),
-                recipient=_needed(fields, "To"),
+                sender=needed(fields, "From"),
+                recipient=needed(fields, "To"),
                 body=fields.get("Body", ""),
-                media=_media(fields),
+                media=media_of(fields),
             )
         ]
 
@@ -287,7 +273,7 @@ class TwilioGateway:
             read = 0
             async for rows in self._pages(http, params):
                 for row in rows:
-                    if _is_this(row, message, since):
+                    if is_this(row, message, since):
                         return Accepted(str(row["sid"]))
                 read += 1
                 if read == most:
@@ -306,7 +292,7 @@ class TwilioGateway:
         row = _said(response)
         if row.get("sid") != vendor_id:
             raise LookUpFailed("Twilio answered with something else than the text")
-        return _receipt(row)
+        return receipt_of(row)
 
     async def texts_between(
         self, since: datetime, until: datetime, http: httpx.AsyncClient
@@ -328,13 +314,13 @@ class TwilioGateway:
             for row in rows:
                 ours = row.get("direction") != "inbound" and row.get("from") in self.numbers
                 # Twilio counts both ends in.
-                if ours and since <= _date(row, "date_sent") < until:
+                if ours and since <= date_of(row, "date_sent") < until:
                     yield Listed(
-                        receipt=_receipt(row),
+                        receipt=receipt_of(row),
                         sender=str(row["from"]),
                         recipient=str(row.get("to")),
                         body=str(row.get("body") or ""),
-                        created_at=_date(row, "date_created"),
+                        created_at=date_of(row, "date_created"),
                     )
 
     def media_credentials(self, url: str) -> tuple[str, str] | None:
@@ -376,91 +362,6 @@ class TwilioGateway:
         return response
 
 
-class _Form(dict[str, list[str]]):
-    """Fields with all their values, as the validator reads them."""
-
-    @classmethod
-    def of(cls, fields: Sequence[tuple[str, str]]) -> _Form:
-        form = cls()
-        for name, value in fields:
-            form.setdefault(name, []).append(value)
-        return form
-
-    def getall(self, name: str) -> list[str]:
-        return self[name]
-
-
-def _is_json(request: WebhookRequest) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedRequest("the body is not UTF-8") from error
-
-
-def _fields(request: WebhookRequest) -> dict[str, str]:
-    if request.method == "GET":
-        return dict(request.query())
-    if _is_json(request):
-        return {name: str(value) for name, value in request.json().items() if value is not None}
-    return dict(request.form())
-
-
-def _needed(fields: Mapping[str, str], name: str) -> str:
-    value = fields.get(name, "").strip()
-    if not value:
-        raise MalformedRequest(f"{name} is missing")
-    return value
-
-
-def _uuid(written: str) -> UUID | None:
-    try:
-        return UUID(written)
-    except ValueError:
-        return None
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None] | None:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
-    except ValueError:  # no such port, or no such IPv6 address
-        return None
-
-
-def _media(fields: Mapping[str, str]) -> tuple[Media, ...]:
-    written = fields.get("NumMedia") or "0"
-    if not (written.isascii() and written.isdigit()):
-        raise MalformedRequest("NumMedia is not a number")
-    return tuple(
-        Media(url, fields.get(f"MediaContentType{index}", ""))
-        for index in range(min(int(written), MEDIA_MOST))
-        if (url := fields.get(f"MediaUrl{index}"))
-    )
-
-
-def _refusal(status: int, said: Mapping[str, Any]) -> Refused:
-    code = str(said["code"]) if said.get("code") else f"http-{status}"
-    known = CODES.get(code)
-    if known is not None:
-        return refused(code, known)
-    reason = str(said.get("message") or f"status {status}")
-    return Refused(code, f"Twilio refused the text: {reason} ({code}). Tell your engineer.")
-
-
-def _is_this(row: Mapping[str, Any], message: Outbound, since: datetime | None) -> bool:
-    if row.get("sid") in message.known_ids or row.get("direction") == "inbound":
-        return False
-    if row.get("body") != message.body:
-        return False
-    if (row.get("to"), row.get("from")) != (message.recipient, message.sender):
-        return False
-    return since is None or _date(row, "date_created") >= since
-
-
 def _said(response: httpx.Response | Refused | Unknown) -> dict[str, Any]:
     if isinstance(response, (Refused, Unknown)):
         raise LookUpFailed("Twilio gave no answer")
@@ -472,19 +373,18 @@ def _said(response: httpx.Response | Refused | Unknown) -> dict[str, Any]:
     return json_object(response)
 
 
-def _receipt(row: Mapping[str, Any]) -> Receipt:
-    status, code = str(row.get("status")), row.get("error_code")
-    return Receipt(
-        vendor_id=str(row.get("sid")),
-        status=STATUSES.get(status.lower(), Status.QUEUED),
-        vendor_status=status,
-        code=None if code is None else str(code),
-        raw={name: row[name] for name in RECORDED if row.get(name) is not None},
-    )
+def _refusal(status: int, said: Mapping[str, Any]) -> Refused:
+    code = str(said["code"]) if said.get("code") else f"http-{status}"
+    known = CODES.get(code)
+    if known is not None:
+        return refused(code, known)
+    reason = str(said.get("message") or f"status {status}")
+    return Refused(code, f"Twilio refused the text: {reason} ({code}). Tell your engineer.")
 
 
-def _date(row: Mapping[str, Any], name: str) -> datetime:
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     try:
-        return parsedate_to_datetime(str(row.get(name)))
-    except ValueError as error:
-        raise LookUpFailed("Twilio listed a text without its time") from error
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+    except ValueError:  # no such port, or no such IPv6 address
+        return None

@@ -29,8 +29,9 @@ from connectors.gateways.base import (
     Suppress,
     WebhookRequest,
 )
-from connectors.gateways.twilio import STATUSES, TwilioGateway, TwilioSettings
+from connectors.gateways.twilio import TwilioGateway, TwilioSettings
 from connectors.gateways.twilio_codes import CODES
+from connectors.gateways.twilio_records import STATUSES
 from messaging.errors import Forbidden, LookUpFailed, MalformedRequest
 from messaging.media import Attachment
 from messaging.retry import SOON
