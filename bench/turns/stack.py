@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from bench.turns.load import Address
 from bench.turns.measure import cpu_of
@@ -23,25 +23,36 @@ HEALTHY_SECONDS = 900.0
 END_SECONDS = 60.0
 
 
-class Recipe(Protocol):
+class Processes(Protocol):
     """What a stack consists of.
 
     Attributes:
         name: in the report.
         postgres: its database, started before all else.
+    """
+
+    name: str
+    postgres: Postgres
+
+    def parts(self) -> list[Part]:
+        """Its processes but the database, which is up and migrated."""
+
+
+class Recipe(Processes, Protocol):
+    """A stack that is measured.
+
+    Attributes:
         address: where it receives texts.
         killed: the parts that are killed under load.
         failure_message: what it says when it could not answer; None where it says nothing.
     """
 
-    name: str
-    postgres: Postgres
     address: Address
     killed: Sequence[str]
     failure_message: str | None
 
-    def parts(self) -> list[Part]:
-        """Its processes but the database, which is up and migrated."""
+
+R = TypeVar("R", bound=Processes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ class StartUp:
     cpu: dict[str, float]
 
 
-class RunningStack:
+class RunningStack(Generic[R]):
     """Starts a stack, kills parts of it, ends it.
 
     The supervisor has a thread of its own, because children end with the thread that starts
@@ -69,7 +80,7 @@ class RunningStack:
         recipe: what to start.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: R) -> None:
         self.recipe = recipe
         self._supervisor = Supervisor()
         self._parts: dict[str, Part] = {}
@@ -95,6 +106,10 @@ class RunningStack:
     def pids(self) -> dict[str, int | None]:
         """The process of each part at this moment."""
         return {name: part.pid for name, part in self._parts.items()}
+
+    def healthy(self) -> bool:
+        """Whether every part runs and does its work."""
+        return all(part.healthy() for part in list(self._parts.values()))
 
     def kill(self, name: str) -> int:
         """``kill -9`` a part; its process id. The supervisor starts it again."""
