@@ -45,6 +45,10 @@ def conversations(kind: Sequence[Sequence[str]], texters: int, turns: int) -> li
     return [[dice.choice(kind[turn % len(kind)]) for turn in range(turns)] for _ in range(texters)]
 
 
+FIRST_PHONE = 5_000_000
+"""The first of ``Phones`` has the number behind this one."""
+
+
 class Phones:
     """Numbers that nobody has texted from yet."""
 
@@ -54,4 +58,4 @@ class Phones:
     def new(self) -> str:
         """A number of its own for a texter, E.164."""
         self._next += 1
-        return f"+1332{5_000_000 + self._next}"
+        return f"+1332{FIRST_PHONE + self._next}"
