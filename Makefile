@@ -73,4 +73,4 @@ cross-validation: $(SYNCED)
 # The tests come last, so that the last line is their count.
 test: $(SYNCED)
 	$(MAKE) -j2 lint check-assistant cross-validation
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
