@@ -25,6 +25,7 @@ from rasa.utils.endpoints import ClientResponseError, EndpointConfig
 from connectors.context import context_of
 from connectors.further import Gathered, Said, further, is_open, parted
 from connectors.tracker_store import open_turn
+from messaging import tracing
 from messaging.errors import ActionServerFailed
 
 ACTION_SECONDS = 15.0
@@ -102,7 +103,10 @@ class ActionServer(EndpointConfig):
         compress: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Ask the action server; raises as Rasa's own endpoint does."""
+        """Ask the action server; raises as Rasa's own endpoint does.
+
+        The request carries the trace of the turn as ``traceparent`` (W3C Trace Context).
+        """
         if self._session is None:
             # Idle connections are closed by us before Sanic's keep-alive (5 s) closes them,
             # so that no request is sent into a connection that is just going away.
@@ -112,14 +116,19 @@ class ActionServer(EndpointConfig):
                 headers=self.headers,
             )
         kwargs.pop("timeout", None)
-        async with self._session.request(
-            method, self.url, params=self.combine_parameters(kwargs), compress=compress, **kwargs
-        ) as response:
-            if response.status >= HTTPStatus.BAD_REQUEST:
-                raise ClientResponseError(
-                    response.status, response.reason, await response.content.read()
-                )
-            return await response.json()
+        parameters = self.combine_parameters(kwargs)
+        action = (kwargs.get("json") or {}).get("next_action")
+        with tracing.span("action.request", {"action": action}):
+            if (parent := tracing.current()) is not None:
+                kwargs["headers"] = {**(kwargs.get("headers") or {}), "traceparent": parent}
+            async with self._session.request(
+                method, self.url, params=parameters, compress=compress, **kwargs
+            ) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise ClientResponseError(
+                        response.status, response.reason, await response.content.read()
+                    )
+                return await response.json()
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""
