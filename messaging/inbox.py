@@ -86,10 +86,11 @@ async def store_text(
     )
     row = await cursor.fetchone()
     if row is None:
-        log.info("text.repeated", vendor_id=text.external_id)
+        log.info("text.repeated", gateway=gateway, vendor_id=text.external_id)
         return False
     log.info(
         "text.received",
+        gateway=gateway,
         conversation=str(row["conversation_id"]),
         inbound_id=row["id"],
         vendor_id=text.external_id,
