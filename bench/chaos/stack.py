@@ -145,6 +145,7 @@ class Victims:
         self._stack: RunningStack[Recipe] = RunningStack(self._recipe)
         self._link = Link(self._recipe.ports["postgres"])
         self.simulator = f"http://127.0.0.1:{self._recipe.ports['simulator']}"
+        self._ingress = f"http://127.0.0.1:{self._recipe.ports['ingress']}"
         self._http = httpx.AsyncClient(base_url=self.simulator, timeout=10.0, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -212,6 +213,11 @@ class Victims:
         """What a phone shows."""
         shown = json.loads((await self._http.get(f"/phones/{phone}")).content)
         return list(shown["thread"])
+
+    async def spooled(self) -> int:
+        """How many texts and receipts the ingress has on its disk."""
+        health = (await self._http.get(f"{self._ingress}/webhooks/sms/")).json()
+        return int(health["spool"])
 
     async def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Ask the database directly."""
