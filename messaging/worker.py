@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 
 from connectors.gateways.base import Gateway
 from connectors.media_fetch import MediaFetcher
+from connectors.transport import AiohttpTransport
 from database.pool import make_pool
 from messaging.attachments import MediaCheck
 from messaging.backlog import DelayNotice, tell_delays
@@ -80,7 +81,7 @@ async def run_worker(
     async with (
         make_pool(database_url) as pool,
         Listener(database_url, "linnet_outbox") as listener,
-        httpx.AsyncClient(timeout=plan.timeout, limits=httpx.Limits(max_connections=100)) as http,
+        httpx.AsyncClient(timeout=plan.timeout, transport=AiohttpTransport()) as http,
         asyncio.TaskGroup() as tasks,
     ):
         counts, failover = SendCounts(clock), Failover(pool, plan.candidates, random.random)
