@@ -4,6 +4,9 @@ With 64 requests at the same time, those of httpx itself cost 3.9 ms of processo
 pool looks at every connection for every request), these cost 0.8 ms; a worker does little else
 than such requests. The interface stays httpx's, and so does what an error says about whether the
 bytes had left: nothing is ever sent a second time here.
+
+The package httpx-aiohttp does the same but for that: a connection that breaks behind a request is a
+ConnectTimeout there (0.2.0), as if nothing had left, and the text would be sent twice.
 """
 
 from __future__ import annotations
