@@ -39,7 +39,7 @@ from connectors.setting_values import (
 from connectors.settings import PAGES, Settings
 from messaging.errors import SettingsError
 from messaging.prices import Prices
-from messaging.text_policy import Level, LongTexts, TextPolicy
+from messaging.text_policy import Duplicates, Level, LongTexts, TextPolicy
 
 SECTION = "connectors.sms.SMSInput"
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -125,6 +125,7 @@ GENERAL: Mapping[str, _Key] = {
     "encoding": _Key(choice(*Level)),
     "long_texts": _Key(choice(*LongTexts)),
     "longest_text": _Key(whole),
+    "limit_duplicates": _Key(choice(*Duplicates)),
     "currency": _Key(currency),
 }
 
@@ -224,6 +225,7 @@ def _text_policy(general: Mapping[str, Any], longest_body: int, where: str) -> T
             encoding=Level(general.get("encoding", Level.SMART)),
             long_texts=LongTexts(general.get("long_texts", LongTexts.PARTS)),
             page_url=f"{general['public_url']}{PAGES}",
+            limit_duplicates=Duplicates(general.get("limit_duplicates", Duplicates.NOTICES)),
         )
     except ValueError as error:
         raise SettingsError(f"{where}.longest_text: {error}") from error

@@ -13,6 +13,7 @@ LinnetError
 ├── AssistantFailed           no answer from the assistant
 │   ├── ActionServerFailed    the action server is down or raised
 │   └── AssistantTimedOut     it took too long
+├── DuplicateText             the phone was told the same a moment ago
 ├── TurnLost                  another worker holds this turn now
 └── DatabaseUnavailable       PostgreSQL does not answer
 """
@@ -159,6 +160,15 @@ class AssistantTimedOut(AssistantFailed):
     """The assistant took too long."""
 
     code = "assistant.timed-out"
+
+
+class DuplicateText(LinnetError):
+    """The same words went to the same phone within half an hour; this copy is not sent."""
+
+    code = "error.platform.message-limiter.duplicate-message-sent"
+    staff = (
+        "The same words went to this phone less than 30 minutes earlier, so this copy was not sent."
+    )
 
 
 class TurnLost(LinnetError):

@@ -11,6 +11,8 @@ from psycopg.types.json import Jsonb
 
 from database.pool import Connection
 from messaging.composing import compose
+from messaging.duplicate_table import limit
+from messaging.duplicates import Claim, digest_of, is_limited
 from messaging.gsm7 import Change
 from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
@@ -44,6 +46,9 @@ class NewText:
         trace: W3C traceparent of what it answers, where traces are kept.
         changes: what was replaced in the body, for its record.
         page: all the words, where the body only begins them and links to the rest.
+        confirmation: whether it answers STOP, START or HELP.
+        claim: to be the only one with its words, where it is not sent if it repeats another;
+            its parts share one.
     """
 
     id: UUID
@@ -63,6 +68,8 @@ class NewText:
     trace: str | None = None
     changes: tuple[Change, ...] = ()
     page: LongText | None = None
+    confirmation: bool = False
+    claim: Claim | None = None
 
 
 INSERT = """
@@ -82,42 +89,54 @@ VALUES (%(id)s, %(at)s, 'transliterated', %(detail)s)
 async def enqueue(connection: Connection, texts: Sequence[NewText]) -> None:
     """Put texts into the outbox, in order; within the caller's transaction.
 
+    One that repeats another is put in as failed (``messaging/duplicate_table.py``).
+
     Args:
         connection: in a transaction, so that the texts exist only if all else does.
         texts: to be sent.
     """
-    for text in texts:
-        await connection.execute(
-            INSERT,
-            {
-                "id": text.id,
-                "conversation_id": text.conversation_id,
-                "turn_id": text.turn_id,
-                "position": text.position,
-                "kind": text.kind,
-                "gateway": text.gateway,
-                "sender": text.sender,
-                "recipient": text.recipient,
-                "body": text.body,
-                "lane": int(text.lane),
-                "part": text.part,
-                "parts": text.parts,
-                "media": Jsonb([file.as_json() for file in text.media]),
-                "segments": 1 if text.media else segment_count(text.body),
-                "trace": text.trace,
-                "created_at": text.created_at,
-                "validity": VALIDITY[text.kind],
-            },
-        )
-        if text.changes:
-            detail = "; ".join(map(str, text.changes))
-            await connection.execute(
-                TRANSLITERATED, {"id": text.id, "at": text.created_at, "detail": detail}
-            )
-        if text.page is not None:
-            await keep(connection, text.page, text.conversation_id, text.created_at)
-    if texts:
+    if not texts:
+        return
+    messages: dict[Claim, list[UUID]] = {}
+    async with connection.pipeline():  # nothing in it needs an answer, so it is one round trip
+        for text in texts:
+            await _insert(connection, text)
+            if text.claim is not None:
+                messages.setdefault(text.claim, []).append(text.id)
+        await limit(connection, messages)
         await connection.execute("SELECT pg_notify('linnet_outbox', '')")
+
+
+async def _insert(connection: Connection, text: NewText) -> None:
+    await connection.execute(
+        INSERT,
+        {
+            "id": text.id,
+            "conversation_id": text.conversation_id,
+            "turn_id": text.turn_id,
+            "position": text.position,
+            "kind": text.kind,
+            "gateway": text.gateway,
+            "sender": text.sender,
+            "recipient": text.recipient,
+            "body": text.body,
+            "lane": int(text.lane),
+            "part": text.part,
+            "parts": text.parts,
+            "media": Jsonb([file.as_json() for file in text.media]),
+            "segments": 1 if text.media else segment_count(text.body),
+            "trace": text.trace,
+            "created_at": text.created_at,
+            "validity": VALIDITY[text.kind],
+        },
+    )
+    if text.changes:
+        detail = "; ".join(map(str, text.changes))
+        await connection.execute(
+            TRANSLITERATED, {"id": text.id, "at": text.created_at, "detail": detail}
+        )
+    if text.page is not None:
+        await keep(connection, text.page, text.conversation_id, text.created_at)
 
 
 def texts_for(words: NewText, policy: TextPolicy, new_id: Callable[[], UUID]) -> list[NewText]:
@@ -132,6 +151,7 @@ def texts_for(words: NewText, policy: TextPolicy, new_id: Callable[[], UUID]) ->
     Returns:
         None at all where there are neither words nor media.
     """
+    words = replace(words, claim=_claim(words, policy))
     longest = max(policy.least, policy.longest - room_for_links(words.media))
     composed = compose(words.body, replace(policy, longest=longest), new_token)
     if not composed.bodies:
@@ -151,6 +171,16 @@ def texts_for(words: NewText, policy: TextPolicy, new_id: Callable[[], UUID]) ->
         )
         for index, body in enumerate(composed.bodies)
     ]
+
+
+def _claim(words: NewText, policy: TextPolicy) -> Claim | None:
+    limited = is_limited(
+        policy.limit_duplicates, words.kind, words.lane, confirmation=words.confirmation
+    )
+    if not limited:
+        return None
+    digest = digest_of(words.body, [file.url for file in words.media])
+    return Claim(words.recipient, digest, words.id, words.created_at)
 
 
 CONVERSATION = """
@@ -189,8 +219,9 @@ async def enqueue_notice(
         media: files that go with it.
 
     Returns:
-        The ids of the texts: several, where it is too long for one. None, where the customer
-        opted out or the phone gets no texts; nothing is sent then.
+        The ids of the texts: several, where it is too long for one; failed ones, where it
+        repeats another. None, where the customer opted out or the phone gets no texts; nothing
+        is sent then.
     """
     async with connection.transaction():
         row = await (

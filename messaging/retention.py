@@ -181,6 +181,7 @@ STEPS = (
     INBOUND,
     EVENTS,
     _drain("long_text", "long_text", "token", "expires_at < %(now)s"),
+    _drain("sent_body", "sent_body", "recipient, digest", "since < %(now)s - interval '1 hour'"),
     _drain(
         "sender_cap",
         "sender_cap",

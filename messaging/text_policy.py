@@ -38,6 +38,20 @@ class LongTexts(StrEnum):
     LINK = "link"
 
 
+class Duplicates(StrEnum):
+    """Which texts are not sent when they repeat what went to the same phone within half an hour.
+
+    Attributes:
+        NOTICES: those that nobody waits for.
+        ALL: also replies.
+        OFF: none.
+    """
+
+    NOTICES = "notices"
+    ALL = "all"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class TextPolicy:
     """How words become texts at a gateway.
@@ -47,6 +61,7 @@ class TextPolicy:
         encoding: what may be replaced where that saves segments.
         long_texts: what becomes of longer words.
         page_url: address of pages, to which a link adds the token.
+        limit_duplicates: which texts are not sent when they repeat another.
 
     Raises:
         ValueError: nothing that can be read would fit beside a label or a link.
@@ -56,6 +71,7 @@ class TextPolicy:
     encoding: Level = Level.SMART
     long_texts: LongTexts = LongTexts.PARTS
     page_url: str = ""
+    limit_duplicates: Duplicates = Duplicates.NOTICES
 
     def __post_init__(self) -> None:
         if self.longest < self.least:

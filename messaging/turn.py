@@ -234,7 +234,7 @@ class TurnWorker:
         answer = Answer([Reply(decision.reply)] if decision.reply else [])
         return Outcome(
             answer=answer,
-            texts=self._texts(turn, answer.replies, "reply"),
+            texts=self._texts(turn, answer.replies, "reply", confirmation=True),
             handled_by=decision.handled_by,
             rule=decision.rule,
             opted_out=decision.opted_out,
@@ -252,7 +252,14 @@ class TurnWorker:
             keep_prompt=True,
         )
 
-    def _texts(self, turn: ClaimedTurn, replies: Sequence[Reply], kind: str) -> list[NewText]:
+    def _texts(
+        self,
+        turn: ClaimedTurn,
+        replies: Sequence[Reply],
+        kind: str,
+        *,
+        confirmation: bool = False,
+    ) -> list[NewText]:
         policy = self._text_policies[turn.gateway]
         texts: list[NewText] = []
         for reply in replies:
@@ -269,6 +276,7 @@ class TurnWorker:
                 position=len(texts),
                 media=reply.media,
                 trace=tracing.current(),
+                confirmation=confirmation,
             )
             texts += texts_for(words, policy, self._new_id)
         return texts

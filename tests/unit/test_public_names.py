@@ -13,10 +13,11 @@ NAMES = {
     "messaging.clock": "Clock SystemClock TimeOrderedIds",
     "messaging.composing": "Composed compose",
     "messaging.cost": "Cost cost_of",
+    "messaging.duplicates": "Claim digest_of is_limited",
     "messaging.errors": (
-        "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable Forbidden"
-        " LinnetError LookUpFailed MalformedRequest MediaRefused SettingsError TooLarge TurnLost"
-        " UnknownGateway WebhookRefused WrongMethod"
+        "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable DuplicateText"
+        " Forbidden LinnetError LookUpFailed MalformedRequest MediaRefused SettingsError TooLarge"
+        " TurnLost UnknownGateway WebhookRefused WrongMethod"
     ),
     "messaging.gsm7": "Change Transliterated names transliterate",
     "messaging.health": (
@@ -41,7 +42,9 @@ NAMES = {
     ),
     "messaging.states": "TextState after_receipt rank ranks word worst",
     "messaging.text_ids": "BETWEEN SHORT matching short span",
-    "messaging.text_policy": "LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy",
+    "messaging.text_policy": (
+        "Duplicates LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy"
+    ),
     "messaging.words": "Word classify is_autoreply is_tapback reply_for",
 }
 

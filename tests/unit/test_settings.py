@@ -14,7 +14,7 @@ from connectors.credentials import SECTION, load_settings, settings_from
 from messaging.backlog import DelayNotice
 from messaging.errors import SettingsError
 from messaging.segments import segment_count
-from messaging.text_policy import Level, LongTexts, TextPolicy
+from messaging.text_policy import Duplicates, Level, LongTexts, TextPolicy
 from simulator import practice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -272,6 +272,14 @@ def test_how_words_become_texts():
     assert settings_from(section(longest_text=9999), {}).text_policies["twilio"].longest == 1600
 
 
+@pytest.mark.parametrize("limit", Duplicates)
+def test_which_repeated_texts_are_not_sent(limit):
+    usual = settings_from(section(), {}).text_policies["twilio"]
+    assert usual.limit_duplicates is Duplicates.NOTICES
+    chosen = settings_from(section(), {"LINNET_LIMIT_DUPLICATES": limit}).text_policies
+    assert {policy.limit_duplicates for policy in chosen.values()} == {limit}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -283,6 +291,10 @@ def test_how_words_become_texts():
         ({"longest_text": 100.5}, "longest_text: 100.5 is not a whole number"),
         ({"encoding": "ascii"}, "encoding: expected keep or smart or all, found 'ascii'"),
         ({"long_texts": "cut"}, "long_texts: expected parts or link, found 'cut'"),
+        (
+            {"limit_duplicates": "some"},
+            "limit_duplicates: expected notices or all or off, found 'some'",
+        ),
     ],
 )
 def test_texts_that_cannot_be_made_are_told(changes, says):

@@ -1,0 +1,70 @@
+"""The duplicate limiter in SQL: of texts with the same words to one phone, one is let through.
+
+``sent_body`` has one row for each phone and words, which names the message that was let through
+last. The row is taken, or taken over, in the transaction that puts the message into the outbox:
+whoever comes at the same time waits for that transaction and then finds the row taken. A message
+that failed for good holds its words no longer. That is read from its texts when the next one
+comes, so whatever fails a text need not know of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from database.pool import Connection
+from messaging.duplicates import Claim
+from messaging.errors import DuplicateText
+
+# A message of several parts failed when one of them did. A failed receipt that nobody has judged
+# yet (no words for staff) may lead to another attempt, so it lets nobody through.
+TAKE = """
+INSERT INTO sent_body AS held (recipient, digest, text_ids, since)
+VALUES (%(recipient)s, %(digest)s, %(text_ids)s, %(at)s)
+ON CONFLICT (recipient, digest) DO UPDATE
+SET text_ids = EXCLUDED.text_ids, since = EXCLUDED.since
+WHERE held.since <= %(window_start)s OR EXISTS (
+    SELECT FROM outbound_text AS text
+    WHERE id = ANY(held.text_ids) AND state = 'failed' AND error_staff IS NOT NULL)
+"""
+
+# A statement of its own, which sees whom TAKE has waited for.
+FAIL = """
+WITH first AS (
+    SELECT text_ids[1] AS id, since FROM sent_body
+    WHERE recipient = %(recipient)s AND digest = %(digest)s AND text_ids <> %(text_ids)s
+), failed AS (
+    UPDATE outbound_text AS text SET state = 'failed', error_code = %(code)s,
+        error_staff = %(staff)s
+    FROM first WHERE text.id = ANY(%(text_ids)s)
+    RETURNING text.id, first.id AS first_id, first.since
+)
+INSERT INTO text_event (outbound_id, at, kind, code, detail)
+SELECT id, %(at)s, 'duplicate', %(code)s, 'the same words as text ' || first_id || ' of '
+    || to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
+FROM failed
+"""
+
+
+async def limit(connection: Connection, messages: Mapping[Claim, Sequence[UUID]]) -> None:
+    """Fail those of some new messages that repeat another; their texts are never sent.
+
+    Nothing is read, so it costs no round trip in a pipeline.
+
+    Args:
+        connection: in the transaction in which the messages were put into the outbox.
+        messages: the ids of their texts, in order, by what they claim.
+    """
+    # In one order for everybody, so that two transactions do not wait for each other.
+    for claim in sorted(messages, key=lambda claim: (claim.recipient, claim.digest)):
+        values = {
+            "recipient": claim.recipient,
+            "digest": claim.digest,
+            "text_ids": list(messages[claim]),
+            "at": claim.at,
+            "window_start": claim.window_start,
+            "code": DuplicateText.code,
+            "staff": DuplicateText.staff,
+        }
+        await connection.execute(TAKE, values)
+        await connection.execute(FAIL, values)
