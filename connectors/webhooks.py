@@ -236,6 +236,7 @@ def _tidy(event: Inbound | Receipt, gateway: Gateway) -> Inbound | Receipt:
         recipient=recipient,
         body=_plain(event.body),
         media=tuple(Media(_plain(one.url), _plain(one.content_type)) for one in event.media),
+        opt_out_type=event.opt_out_type,
     )
 
 

@@ -35,6 +35,7 @@ from messaging.long_texts import new_token
 from messaging.outbox import NewText, enqueue, texts_for
 from messaging.segments import segment_count
 from messaging.text_policy import TextPolicy
+from messaging.wordings import opt_out_wish
 from messaging.words import classify, is_autoreply, is_tapback
 
 log = structlog.get_logger(__name__)
@@ -209,5 +210,7 @@ def waits_for_the_assistant(bodies: Sequence[str]) -> bool:
     if all(is_tapback(body) or is_autoreply(body) for body in bodies):
         return False
     return not any(
-        classify(body, prompt_open=False, conversing=False, opted_out=False) for body in bodies
+        classify(body, prompt_open=False, conversing=False, opted_out=False)
+        or opt_out_wish(body, prompt_open=False)
+        for body in bodies
     )

@@ -37,8 +37,9 @@ WITH talk AS (
     RETURNING id
 ), stored AS (
     INSERT INTO inbound_text
-        (conversation_id, gateway, external_id, body, media, received_at, trace)
-    SELECT id, %(gateway)s, %(external_id)s, %(body)s, %(media)s, %(received_at)s, %(trace)s
+        (conversation_id, gateway, external_id, body, media, received_at, trace, opt_out_type)
+    SELECT id, %(gateway)s, %(external_id)s, %(body)s, %(media)s, %(received_at)s, %(trace)s,
+        %(opt_out_type)s
     FROM talk
     ON CONFLICT (gateway, external_id) DO NOTHING
     RETURNING id, conversation_id
@@ -80,6 +81,7 @@ async def store_text(
             "media": Jsonb([{"url": m.url, "content_type": m.content_type} for m in text.media]),
             "received_at": received_at,
             "trace": tracing.current(),
+            "opt_out_type": text.opt_out_type,
             "burst": burst,
             "longest": burst * BURST_LONGEST,
         },

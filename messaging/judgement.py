@@ -7,15 +7,16 @@ has left for the same phone: a reply that comes behind the next one answers noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from connectors.gateways.base import Gateway, VendorCode
+from connectors.gateways.base import Gateway, Suppress, VendorCode
 from database.pool import Connection, Pool
-from messaging.outcomes import Event, suppress_phone, write_event
+from messaging.consent_changes import suppress_phones
+from messaging.outcomes import Event, write_event
 from messaging.retry import next_delay
 
 UNJUDGED = """
@@ -89,9 +90,24 @@ async def judge(pool: Pool, gateways: Mapping[str, Gateway], random: Callable[[]
     async with pool.connection() as connection, connection.transaction():
         rows = await (await connection.execute(UNJUDGED)).fetchall()
         again = [await _judge(connection, gateways, row, random) for row in rows]
+        # Together and last, so that this waits for nobody who waits for one of them.
+        await suppress_phones(connection, _suppressed(gateways, rows))
         if any(again):
             await connection.execute("SELECT pg_notify('linnet_outbox', '')")
     return len(rows)
+
+
+def _suppressed(
+    gateways: Mapping[str, Gateway], rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[UUID, Suppress, str | None]]:
+    """The phones that get nothing more, by what their texts failed with."""
+    return [
+        (row["conversation_id"], known.suppress, row["error_code"])
+        for row in rows
+        if row["gateway"] in gateways
+        and (known := gateways[row["gateway"]].codes.get(row["error_code"]))
+        and known.suppress is not None
+    ]
 
 
 async def _judge(
@@ -108,8 +124,6 @@ async def _judge(
     valid = (row["expires_at"] - row["now"]).total_seconds()
     text = FailedText(row["attempts"], row["overtaken"], valid)
     delay = another_try(text, known, row["now"], random)
-    if known is not None and known.suppress is not None:
-        await suppress_phone(connection, row["conversation_id"], known.suppress, code)
     if delay is None:
         overtaken = "; a later text has left" if row["overtaken"] else ""
         await write_event(connection, id, Event("failed-receipt", f"given up{overtaken}", code))

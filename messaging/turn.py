@@ -201,7 +201,8 @@ class TurnWorker:
         if decision.input is None:
             return self._by_rule(turn, decision)
         if turn.attempt > self._policy.attempts:  # it has taken workers down with it
-            return self._failed(turn, AssistantFailed(f"{turn.attempt - 1} attempts did not end"))
+            error = AssistantFailed(f"{turn.attempt - 1} attempts did not end")
+            return self._failed(turn, decision, error)
         try:
             answer = await self._ask(replace(decision.input, files=files))
         except AssistantFailed as error:
@@ -209,15 +210,17 @@ class TurnWorker:
             if turn.attempt < self._policy.attempts:
                 await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])
                 return None
-            return self._failed(turn, error)
+            return self._failed(turn, decision, error)
+        answer = replace(answer, replies=_then(answer.replies, decision))
         prompts = [reply.prompt for reply in answer.replies if reply.prompt]
         return Outcome(
             answer=answer,
             texts=self._texts(turn, answer.replies, "reply"),
             handled_by="assistant",
-            opted_out=False,
+            opted_out=decision.opted_out,
             prompt=prompts[-1] if prompts else None,
             keep_prompt=answer.keeps_prompt and not prompts,
+            consent=decision.consent,
         )
 
     async def _ask(self, given: TurnInput) -> Answer:
@@ -231,7 +234,7 @@ class TurnWorker:
             raise AssistantTimedOut(f"no answer within {self._policy.limit}") from error
 
     def _by_rule(self, turn: ClaimedTurn, decision: Decision) -> Outcome:
-        answer = Answer([Reply(decision.reply)] if decision.reply else [])
+        answer = Answer(_then([], decision))
         return Outcome(
             answer=answer,
             texts=self._texts(turn, answer.replies, "reply", confirmation=True),
@@ -239,17 +242,19 @@ class TurnWorker:
             rule=decision.rule,
             opted_out=decision.opted_out,
             keep_prompt=not decision.opted_out,
+            consent=decision.consent,
         )
 
-    def _failed(self, turn: ClaimedTurn, error: LinnetError) -> Outcome:
-        answer = Answer([Reply(self._company.failure_message)])
+    def _failed(self, turn: ClaimedTurn, decision: Decision, error: LinnetError) -> Outcome:
+        answer = Answer(_then([Reply(self._company.failure_message)], decision))
         return Outcome(
             answer=answer,
             texts=self._texts(turn, answer.replies, "failure"),
             handled_by="assistant",
-            opted_out=False,
+            opted_out=decision.opted_out,
             failure=error,
             keep_prompt=True,
+            consent=decision.consent,
         )
 
     def _texts(
@@ -280,3 +285,8 @@ class TurnWorker:
             )
             texts += texts_for(words, policy, self._new_id)
         return texts
+
+
+def _then(replies: Sequence[Reply], decision: Decision) -> list[Reply]:
+    """What is said, and then what a rule has to say besides."""
+    return [*replies, *([Reply(decision.reply)] if decision.reply else [])]

@@ -19,6 +19,8 @@ from psycopg.types.json import Jsonb
 from connectors.gateways.base import Media
 from database.pool import Connection, Pool
 from messaging.assistant import Answer, Option, Prompt
+from messaging.consent import ConsentChange
+from messaging.consent_changes import record_change
 from messaging.errors import LinnetError, TurnLost
 from messaging.outbox import NewText, enqueue
 
@@ -30,6 +32,7 @@ class WaitingText:
     Attributes:
         trace: W3C traceparent of the webhook that brought it, where traces are kept.
         media: where its files are, with the types that the vendor claims.
+        opt_out_type: ``STOP``, ``START`` or ``HELP``, where the gateway answered it as that.
     """
 
     id: int
@@ -37,6 +40,7 @@ class WaitingText:
     body: str
     media: tuple[Media, ...]
     received_at: datetime
+    opt_out_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class ClaimedTurn:
         previous_at: when the conversation's turn before this one began.
         prompt_open: whether a question of ours with a time limit waited for an answer when
             the first text came; not when it is worked on, which may be later.
+        consent_question: ``opt-out`` or ``opt-in``, where our question about that is open.
+        consented: whether the phone ever consented to our texts.
     """
 
     id: UUID
@@ -63,6 +69,8 @@ class ClaimedTurn:
     previous_at: datetime | None
     menu: tuple[Option, ...]
     texts: tuple[WaitingText, ...]
+    consent_question: str | None = None
+    consented: bool = False
 
 
 CLAIM_CONVERSATION = """
@@ -72,7 +80,9 @@ WHERE id = (
     WHERE turn_due_at <= now() AND (lease_until IS NULL OR lease_until < now())
     ORDER BY turn_due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, gateway, number, phone, owner, menu, opted_out_at IS NOT NULL AS opted_out,
-    prompt_expires_at
+    prompt_expires_at, consent_question, EXISTS (
+        SELECT FROM consent_event WHERE phone = conversation.phone AND direction = 'grant'
+    ) AS consented
 """
 
 # The abandoned turn if there is one, else a new one with every text that waits. The texts of a
@@ -94,15 +104,15 @@ WITH resumed AS (
 ), taken AS (
     UPDATE inbound_text SET turn_id = started.id FROM started
     WHERE conversation_id = %(conversation_id)s AND turn_id IS NULL
-    RETURNING started.id AS turn_id, inbound_text.id, body, media, received_at, trace
+    RETURNING started.id AS turn_id, inbound_text.id, body, media, received_at, trace, opt_out_type
 ), texts AS (
-    SELECT turn_id, id, body, media, received_at, trace FROM taken
+    SELECT turn_id, id, body, media, received_at, trace, opt_out_type FROM taken
     UNION ALL
-    SELECT turn_id, id, body, media, received_at, trace FROM inbound_text
+    SELECT turn_id, id, body, media, received_at, trace, opt_out_type FROM inbound_text
     WHERE turn_id = (SELECT id FROM resumed)
 )
 SELECT current.id, current.number, current.attempt, texts.id AS text_id, body, media, received_at,
-    trace,
+    trace, opt_out_type,
     (SELECT started_at FROM turn WHERE conversation_id = %(conversation_id)s
         AND turn.number = current.number - 1) AS previous_at
 FROM (SELECT * FROM resumed UNION ALL SELECT * FROM started) AS current
@@ -176,6 +186,7 @@ class Outcome:
         failure: why there is no real answer.
         opted_out: the conversation's state after the turn.
         prompt: the question that is open after the turn; ``keep`` leaves it as it was.
+        consent: what the turn does to consent.
     """
 
     answer: Answer
@@ -186,6 +197,7 @@ class Outcome:
     failure: LinnetError | None = None
     prompt: Prompt | None = None
     keep_prompt: bool = False
+    consent: ConsentChange | None = None
 
 
 async def claim(pool: Pool, lease: timedelta, burst: timedelta) -> ClaimedTurn | None:
@@ -227,9 +239,12 @@ def _claimed(talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Clai
                 body=row["body"],
                 media=tuple(Media(**item) for item in row["media"]),
                 received_at=row["received_at"],
+                opt_out_type=row["opt_out_type"],
             )
             for row in rows
         ),
+        consent_question=talk["consent_question"],
+        consented=talk["consented"],
     )
 
 
@@ -307,6 +322,8 @@ async def finish(pool: Pool, turn: ClaimedTurn, outcome: Outcome, burst: timedel
         await enqueue(connection, outcome.texts)
         await _aftermath(connection, key, outcome)
         await connection.execute(RELEASE, key)
+        if outcome.consent is not None:  # last, as everybody who records consent waits for it
+            await record_change(connection, outcome.consent)
 
 
 async def _aftermath(connection: Connection, key: Mapping[str, Any], outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 The words and sentences stand in ``rules/words.yml`` and ``rules/autoreplies.yml``, each set
 with its source and date. A text counts only as a whole; wording such as "please stop texting
-me" is not for this module.
+me" is ``messaging/wordings.py``'s.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from typing import Any
 import yaml
 
 _RULES = Path(__file__).parent / "rules"
+
+
+_MEANINGS = (
+    "opt_out",
+    "opt_out_unless_talking",
+    "opt_out_unless_asked",
+    "opt_in",
+    "opt_in_when_opted_out",
+    "help",
+)
 
 
 class Word(StrEnum):
@@ -44,7 +54,7 @@ def classify(body: str, *, prompt_open: bool, conversing: bool, opted_out: bool)
         opted_out: the customer gets no texts from us at the moment.
     """
     bare = _bare(body)
-    asked = next((name for name, words in _words().items() if bare in words), None)
+    asked = next((name for name in _MEANINGS if bare in _words()[name]), None)
     if asked in {"opt_out_unless_talking", "opt_out_unless_asked"}:
         talking = conversing and asked == "opt_out_unless_talking"
         return None if prompt_open or talking else Word.OPT_OUT
@@ -53,16 +63,48 @@ def classify(body: str, *, prompt_open: bool, conversing: bool, opted_out: bool)
     return None if asked is None else Word(asked)
 
 
-def reply_for(word: Word, brand: str, help_contact: str) -> str:
+def has_two_meanings(body: str) -> bool:
+    """Whether ``body`` is CANCEL, END or the like, which may mean an appointment."""
+    words = _words()
+    return _bare(body) in words["opt_out_unless_talking"] | words["opt_out_unless_asked"]
+
+
+def agrees(body: str) -> bool | None:
+    """What ``body`` says to a question about consent; None where it is no answer to that."""
+    bare, words = _bare(body), _words()
+    return True if bare in words["yes"] else False if bare in words["no"] else None
+
+
+def gateway_answers(body: str) -> bool:
+    """Whether a gateway that answers words by itself answers ``body``."""
+    return _bare(body) in _words()["gateway_answers"]
+
+
+def language_of(body: str) -> str:
+    """The language of a text that is a word of the rules: ``en``, ``es`` or ``fr``."""
+    return _languages().get(_bare(body), "en")
+
+
+class Said(StrEnum):
+    """What else we say about consent, besides the answers to a ``Word``."""
+
+    ASK_OPT_OUT = "ask_opt_out"
+    ASK_OPT_IN = "ask_opt_in"
+    KEPT = "kept"
+
+
+def reply_for(word: Word | Said, brand: str, help_contact: str, language: str = "en") -> str:
     """What ``word`` is answered with, whatever the assistant is doing.
 
     Args:
-        word: what was asked for.
+        word: what was asked for, or what else there is to say.
         brand: the business as its customers know it; up to 32 characters of the GSM alphabet
             keep each answer within one segment.
         help_contact: a phone number or address where people help; up to 24 such characters.
+        language: in which to say it, where the rules have it.
     """
-    template = _rules("words.yml")["replies"][word.value]
+    replies = _rules("words.yml")["replies"]
+    template = replies.get(language, replies["en"])[word.value]
     return str(template).format(brand=brand, contact=help_contact)
 
 
@@ -85,8 +127,8 @@ def is_autoreply(body: str) -> bool:
     )
 
 
-def _folded(text: str) -> str:
-    """Lower case, without accents and without characters that cannot be seen."""
+def folded(text: str) -> str:
+    """``text`` in lower case, without accents and without characters that cannot be seen."""
     if text.isascii():
         return text.lower()
     return "".join(
@@ -98,7 +140,7 @@ def _folded(text: str) -> str:
 
 def _bare(body: str) -> str:
     """The words of ``body`` without what stands around and between them."""
-    words = re.sub(r"[\s\-\u2010-\u2015]+", " ", _folded(body))
+    words = re.sub(r"[\s\-\u2010-\u2015]+", " ", folded(body))
     letters = [position for position, character in enumerate(words) if character.isalnum()]
     return words[letters[0] : letters[-1] + 1] if letters else ""
 
@@ -113,7 +155,7 @@ _TYPOGRAPHY = str.maketrans(
 
 
 def _plain(body: str) -> str:
-    return " ".join(_folded(body.translate(_TYPOGRAPHY)).split())
+    return " ".join(folded(body.translate(_TYPOGRAPHY)).split())
 
 
 _EMOJI = r"[^\w\s]{1,12}(?: [^\w\s]{1,12}){0,2}"
@@ -137,6 +179,18 @@ def _words() -> dict[str, frozenset[str]]:
         name: frozenset(word for entry in entries for word in entry["words"])
         for name, entries in _rules("words.yml").items()
         if name != "replies"
+    }
+
+
+@cache
+def _languages() -> dict[str, str]:
+    return {
+        word: entry["language"]
+        for name, entries in _rules("words.yml").items()
+        if name != "replies"
+        for entry in entries
+        if "language" in entry
+        for word in entry["words"]
     }
 
 

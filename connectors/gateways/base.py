@@ -100,6 +100,8 @@ class Inbound:
         recipient: the number of ours that was texted, E.164 or as configured (short code).
         body: what was written; may be empty.
         media: what came with it.
+        opt_out_type: ``STOP``, ``START`` or ``HELP`` where the vendor took it as that, did what
+            it asks for and answered it.
     """
 
     external_id: str
@@ -107,6 +109,7 @@ class Inbound:
     recipient: str
     body: str
     media: tuple[Media, ...] = ()
+    opt_out_type: str | None = None
 
 
 class Status(StrEnum):

@@ -49,6 +49,7 @@ from connectors.gateways.twilio_webhooks import (
     is_json,
     media_of,
     needed,
+    opt_out_type_of,
     text_of,
     uuid_of,
 )
@@ -219,6 +220,7 @@ class TwilioGateway:
                 recipient=needed(fields, "To"),
                 body=fields.get("Body", ""),
                 media=media_of(fields),
+                opt_out_type=opt_out_type_of(fields),
             )
         ]
 

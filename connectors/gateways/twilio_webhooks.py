@@ -78,6 +78,16 @@ def uuid_of(written: str) -> UUID | None:
         return None
 
 
+def opt_out_type_of(fields: Mapping[str, str]) -> str | None:
+    """What Advanced Opt-Out took a text for, and answered it as; None where it did not.
+
+    The field is there only with Advanced Opt-Out:
+    https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out (read 2026-11-26).
+    """
+    given = fields.get("OptOutType", "").strip().upper()
+    return given if given in {"STOP", "START", "HELP"} else None
+
+
 def media_of(fields: Mapping[str, str]) -> tuple[Media, ...]:
     """The files of a text.
 
