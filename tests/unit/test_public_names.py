@@ -12,6 +12,10 @@ NAMES = {
     "messaging.attachments": "KEPT_MOST KEPT_SECONDS MediaCheck",
     "messaging.clock": "Clock SystemClock TimeOrderedIds",
     "messaging.composing": "Composed compose",
+    "messaging.consent": (
+        "ALL BUSINESS_DAYS ChainCheck ConsentChange ConsentEvent ConsentPolicy ConsentState"
+        " Direction Entry MARKETING Method OptOutScope TRANSACTIONAL digest due_by state_of"
+    ),
     "messaging.cost": "Cost cost_of",
     "messaging.duplicates": "Claim digest_of is_limited",
     "messaging.errors": (
@@ -45,7 +49,11 @@ NAMES = {
     "messaging.text_policy": (
         "Duplicates LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy"
     ),
-    "messaging.words": "Word classify is_autoreply is_tapback reply_for",
+    "messaging.wordings": "Certainty LONGEST Wish opt_out_wish",
+    "messaging.words": (
+        "Said Word agrees classify folded gateway_answers has_two_meanings is_autoreply is_tapback"
+        " language_of reply_for"
+    ),
 }
 
 CONSTANTS = (str, int, float, tuple, frozenset)

@@ -1,0 +1,195 @@
+"""The chain that binds events of consent, and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.consent import (
+    GENESIS,
+    ChainCheck,
+    ConsentEvent,
+    Direction,
+    Entry,
+    Method,
+    digest,
+    due_by,
+    state_of,
+)
+
+NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+PHONE, OURS, OURS_TOO = "+12125550100", "+12125550142", "+12125550143"
+TEXT = "I agree to get offers by text. Consent is not a condition of purchase."
+
+
+def event(direction: Direction, **given) -> ConsentEvent:
+    known = {
+        "phone": PHONE,
+        "direction": direction,
+        "scope": "all",
+        "method": Method.KEYWORD,
+        "actor": "customer",
+        "recorded_at": NOW,
+        "captured_at": NOW,
+        "body": "STOP",
+        "vendor_id": "SM1",
+    }
+    return ConsentEvent(**known | given)
+
+
+def web(**given) -> ConsentEvent:
+    shown = {"scope": "marketing", "method": Method.WEB, "disclosure": TEXT, "body": None}
+    return event(Direction.GRANT, **shown | given)
+
+
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+events = st.builds(
+    ConsentEvent,
+    phone=st.sampled_from([PHONE, "+12125550101"]),
+    direction=st.sampled_from(Direction),
+    scope=st.sampled_from(["all", "marketing", "program/recall"]),
+    method=st.sampled_from(Method),
+    actor=st.just("customer"),
+    recorded_at=st.datetimes(timezones=st.just(UTC)),
+    captured_at=st.none() | st.datetimes(timezones=st.timezones()),
+    disclosure=texts,
+    body=texts,
+    not_condition_of_purchase=st.none() | st.booleans(),
+    due_by=st.none() | st.dates(),
+)
+
+
+def chain(given: list[ConsentEvent]) -> list[Entry]:
+    entries, head = [], GENESIS
+    for id, one in enumerate(given, 1):
+        head = digest(head, id, one.content())
+        entries.append(Entry(id, one.content(), head))
+    return entries
+
+
+def faults(entries: list[Entry], end: Entry) -> list[str]:
+    check = ChainCheck()
+    for entry in entries:
+        check.add(entry)
+    check.end(end.id, end.hash)
+    return check.faults
+
+
+@given(st.lists(events, min_size=1, max_size=6))
+def test_a_chain_as_it_was_written_has_no_fault(given):
+    entries = chain(given)
+    assert faults(entries, entries[-1]) == []
+
+
+@given(st.lists(events, min_size=2, max_size=6), st.data())
+def test_a_change_is_found(given, data):
+    entries = chain(given)
+    place = data.draw(st.integers(0, len(entries) - 1))
+    old = entries[place]
+    changed = [*entries]
+    changed[place] = replace(old, content={**old.content, "phone": "+12125559999"})
+    assert faults(changed, entries[-1])
+    rehashed = [*entries]
+    previous = entries[place - 1].hash if place else GENESIS
+    content = changed[place].content
+    rehashed[place] = Entry(old.id, content, digest(previous, old.id, content))
+    assert faults(rehashed, entries[-1])
+
+
+@given(st.lists(events, min_size=1, max_size=6), st.data())
+def test_a_removal_is_found_also_of_the_last(given, data):
+    entries = chain(given)
+    place = data.draw(st.integers(0, len(entries) - 1))
+    assert faults(entries[:place] + entries[place + 1 :], entries[-1])
+
+
+@given(st.lists(events, min_size=2, max_size=6, unique_by=lambda one: one.recorded_at), st.data())
+def test_a_new_order_is_found(given, data):
+    entries = chain(given)
+    first = data.draw(st.integers(0, len(entries) - 2))
+    one, two = entries[first], entries[first + 1]
+    swapped = [*entries]
+    swapped[first], swapped[first + 1] = replace(two, id=one.id), replace(one, id=two.id)
+    assert faults(swapped, entries[-1])
+
+
+@given(st.lists(events, min_size=1, max_size=5), events, st.data())
+def test_an_insertion_is_found(given, new, data):
+    entries = chain(given)
+    place = data.draw(st.integers(0, len(entries)))
+    pushed = [replace(entry, id=entry.id + 1) for entry in entries[place:]]
+    previous = entries[place - 1].hash if place else GENESIS
+    forged = Entry(place + 1, new.content(), digest(previous, place + 1, new.content()))
+    assert faults([*entries[:place], forged, *pushed], entries[-1])
+
+
+def test_the_hash_does_not_depend_on_the_zone_in_which_a_time_is_written():
+    there = NOW.astimezone(datetime.now().astimezone().tzinfo)
+    assert event(Direction.GRANT, captured_at=there) == event(Direction.GRANT)
+    given = [event(Direction.GRANT, captured_at=at).content() for at in (NOW, there)]
+    assert digest(GENESIS, 1, given[0]) == digest(GENESIS, 1, given[1])
+
+
+STOP, START = event(Direction.REVOKE), event(Direction.GRANT, body="START")
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "opted_out", "notices", "marketing"),
+    [
+        ([], False, True, False),
+        ([STOP], True, False, False),
+        ([STOP, START], False, True, False),
+        ([START, STOP], True, False, False),
+        ([web()], False, True, True),
+        ([web(), STOP], True, False, False),
+        ([web(), STOP, START], False, True, True),
+        ([web(captured_at=None)], False, True, False),
+        ([web(method=Method.IMPORT)], False, True, False),
+        ([web(disclosure=None)], False, True, False),
+        ([web(scope="transactional")], False, True, False),
+        ([web(scope="program/recall")], False, True, False),
+        ([web(), event(Direction.PENDING)], False, False, False),
+        ([web(), event(Direction.PENDING), event(Direction.RECONFIRM)], False, True, True),
+        ([web(), event(Direction.PENDING), STOP], True, False, False),
+        ([event(Direction.PENDING), event(Direction.REQUESTED)], False, False, False),
+        ([event(Direction.REQUESTED)], False, True, False),
+        ([STOP, event(Direction.RECONFIRM)], True, False, False),
+        ([web(), event(Direction.REVOKE, scope="marketing")], False, True, False),
+        ([web(), event(Direction.REVOKE, scope="program/recall")], False, True, False),
+        ([web(), event(Direction.REVOKE, scope="transactional")], False, False, True),
+        # a list brings nobody back who has opted out since it was written
+        ([STOP, web(scope="all")], True, False, False),
+        ([STOP, web(scope="all", captured_at=NOW - timedelta(days=9))], True, False, False),
+        ([STOP, web(scope="all", captured_at=None)], True, False, False),
+        ([STOP, web(scope="all", captured_at=LATER)], False, True, True),
+    ],
+)
+def test_what_events_come_to(said, opted_out, notices, marketing):
+    state = state_of(said)
+    assert (state.opted_out, state.notices, state.marketing) == (opted_out, notices, marketing)
+
+
+def test_a_stop_counts_for_its_number_or_for_all():
+    said = [event(Direction.REVOKE, number=OURS)]
+    assert state_of(said, OURS).opted_out
+    assert not state_of(said, OURS_TOO).opted_out
+    assert state_of(said).opted_out
+    assert state_of([event(Direction.REVOKE)], OURS_TOO).opted_out
+
+
+@pytest.mark.parametrize(
+    ("asked", "due"),
+    [
+        (date(2026, 11, 25), date(2026, 12, 9)),
+        (date(2026, 11, 27), date(2026, 12, 11)),
+        (date(2026, 11, 28), date(2026, 12, 11)),
+        (date(2026, 11, 30), date(2026, 12, 14)),
+    ],
+)
+def test_ten_business_days(asked, due):
+    assert due_by(asked) == due
