@@ -118,7 +118,7 @@ def send(
     from rich.console import Console
 
     from cli import notice
-    from cli.preview import preview
+    from cli.preview import preview, show_hours
     from connectors.credentials import load_settings
     from database.url import database_url
 
@@ -128,14 +128,16 @@ def send(
     if media and not re.match(r"https?://[^/]", media):
         raise Failure(f"{media} is not an address like https://example.com/map.png.")
     if dry_run:
+        settings = load_settings()
         preview(
-            load_settings(),
+            settings,
             to=to,
             body=body,
             sender=sender or None,
             media=media or None,
             console=Console(),
         )
+        asyncio.run(show_hours(settings, database_url(), to, Console()))
         return
     asyncio.run(
         notice.send(
@@ -145,6 +147,33 @@ def send(
             sender=sender or None,
             media=media or None,
             wait=timedelta(seconds=wait),
+            console=Console(),
+        )
+    )
+
+
+@app.command()
+def place(
+    phone: Annotated[str, typer.Argument(help="The customer's number, like +12125550100.")],
+    source: Annotated[str, typer.Option(help="Who says so: address, stated or crm.")],
+    state: Annotated[str, typer.Option(help="Two letters, like NY.")] = "",
+    zone: Annotated[str, typer.Option(help="Like America/New_York.")] = "",
+) -> None:
+    """Say where a customer is, so that quiet hours go by more than the area code."""
+    import asyncio
+
+    from rich.console import Console
+
+    from cli.place import place
+    from database.url import database_url
+
+    asyncio.run(
+        place(
+            url=database_url(),
+            phone=phone,
+            source=source,
+            state=state or None,
+            zone=zone or None,
             console=Console(),
         )
     )

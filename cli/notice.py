@@ -14,15 +14,19 @@ from rich.console import Console
 from cli.failure import Failure
 from connectors.credentials import load_settings
 from database.pool import Pool, make_pool
-from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.clock import Clock, SystemClock, TimeOrderedIds
 from messaging.media import Attachment
 from messaging.outbox import enqueue_notice
 from messaging.routing import Route, route
 
+CLOCK = SystemClock()
 POLL_SECONDS = 0.3
 OVER = frozenset({"delivered", "failed", "unknown"})
 STATE = """
-SELECT state, segments, vendor_id, error_code, error_staff FROM outbound_text WHERE id = %(id)s
+SELECT state, segments, vendor_id, error_code, error_staff,
+    (SELECT detail FROM text_event WHERE outbound_id = text.id AND kind = 'held'
+     ORDER BY id DESC LIMIT 1) AS held
+FROM outbound_text AS text WHERE id = %(id)s
 """
 
 
@@ -36,8 +40,9 @@ async def send(
     wait: timedelta,
     console: Console,
     credentials: Path = Path("credentials.yml"),
+    clock: Clock = CLOCK,
 ) -> None:
-    """Put a text into the outbox and wait until its fate is known.
+    """Put a text into the outbox and wait until its fate is known, or that it is held.
 
     Args:
         url: of the database.
@@ -49,6 +54,7 @@ async def send(
         wait: how long at most; after it the text is still sent by the worker.
         console: told of each change.
         credentials: the file.
+        clock: by which quiet hours go.
 
     Raises:
         Failure: it was not sent, or nobody sends it.
@@ -76,7 +82,7 @@ async def send(
     states = {row["state"]: row for row in fates}
     if failed := states.get("failed"):
         raise Failure(f"Not delivered ({failed['error_code']}): {failed['error_staff']}")
-    if "pending" in states:
+    if "pending" in states and states["pending"]["held"] is None:
         raise Failure("Nobody sends it: start `linnet worker` (or `linnet up`); the text waits.")
 
 
@@ -92,6 +98,9 @@ async def _fate(pool: Pool, own_id: UUID, deadline: float, console: Console) -> 
             shown = row["state"]
             named = f" (vendor id {row['vendor_id']})" if row["vendor_id"] else ""
             console.print(f"{shown}{named}, {row['segments']} segment(s)", highlight=False)
+        if shown == "pending" and row["held"] is not None:
+            console.print(f"held {row['held']}", highlight=False, soft_wrap=True)
+            return row
         if shown in OVER or clock() > deadline:
             return row
         await asyncio.sleep(POLL_SECONDS)

@@ -1,16 +1,19 @@
-"""``linnet send --dry-run``: what would leave, and what it would cost."""
+"""``linnet send --dry-run``: what would leave, when, and what it would cost."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from uuid import uuid4
 
+import psycopg
+from psycopg.rows import dict_row
 from rich.console import Console
 
 from connectors.settings import Settings
 from messaging.clock import SystemClock
 from messaging.cost import Cost, cost_of
 from messaging.gsm7 import names
+from messaging.lanes import Lane
 from messaging.media import Attachment
 from messaging.outbox import NewText, texts_for
 from messaging.prices import Prices
@@ -68,6 +71,28 @@ def preview(
             f"Together: {_charge(sum(cost.segments for cost in costs), _sum(costs), prices)}",
         ]
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+async def show_hours(settings: Settings, url: str, to: str, console: Console) -> None:
+    """Show whether quiet hours would hold a notice now, and until when.
+
+    Args:
+        settings: with the hours.
+        url: of the database, which knows where the phone is.
+        to: the customer's number, E.164.
+        console: where it is shown.
+    """
+    if (hours := settings.hours) is None:
+        return
+    at = SystemClock().now()
+    async with await psycopg.AsyncConnection.connect(
+        url, autocommit=True, row_factory=dict_row
+    ) as connection:
+        decision = await hours.decide(connection, to, Lane.REMINDER, at)
+    if decision is not None:
+        held = hours.held(decision, Lane.REMINDER, uuid4(), at)
+        line = f"It would be held {held.detail}" if held else f"Allowed now: {decision.reason}"
+        console.print(f"\n{line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _title(text: NewText, cost: Cost, prices: Prices) -> str:

@@ -124,6 +124,18 @@ def kept_days(value: object, where: str) -> int:
     return days
 
 
+def hours(value: object, where: str) -> str:
+    """Hours of a day, as ``9-20``.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    from messaging.rule_files import parse_window  # noqa: PLC0415  seldom set
+
+    parse_window(value, where)
+    return str(value).strip()
+
+
 def share(value: object, where: str) -> int:
     """A whole number from 0 to 100.
 
@@ -191,7 +203,9 @@ def choice(*options: str) -> Callable[[object, str], str]:
     by_name = {option.lower(): option for option in options}
 
     def read(value: object, where: str) -> str:
-        chosen = by_name.get(str(value).strip().lower())
+        # YAML reads off, which is a word like any other here, as false.
+        word = "off" if value is False else str(value)
+        chosen = by_name.get(word.strip().lower())
         if chosen is None:
             raise SettingsError(f"{where}: expected {' or '.join(options)}, found {value!r}")
         return chosen

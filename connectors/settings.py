@@ -6,7 +6,7 @@ What is usual stands here. ``connectors/credentials.py`` reads the rest from cre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,7 @@ from messaging.text_policy import TextPolicy
 
 if TYPE_CHECKING:
     from messaging.backlog import DelayNotice
+    from messaging.phone_hours import QuietHours
     from messaging.routing import Candidate
     from messaging.screening import Company
     from messaging.worker import WorkerPlan
@@ -46,6 +47,9 @@ class Settings:
         delay_after: seconds that a text waits for its answer before its sender is told; 0: never.
         delay_message: what they are told, once.
         retention_days: for how many days texts, turns and events are kept.
+        quiet_hours: whether texts wait for the hours of their phones: ``enforce``, ``strict``
+            (marketing also only Monday to Friday from 10 to 18) or ``off``.
+        courtesy_hours: hours for reminders, like ``9-20``; None for those of the rules.
         gateways: by name.
         shares: of new conversations, 0 to 100, by gateway; at 0 only who names it sends over it.
         text_policies: how words become texts at each gateway, by its name.
@@ -71,6 +75,8 @@ class Settings:
         "you need not send it again."
     )
     retention_days: int = 400
+    quiet_hours: Literal["enforce", "strict", "off"] = "enforce"
+    courtesy_hours: str | None = None
     shares: Mapping[str, int] = field(default_factory=dict)
     text_policies: Mapping[str, TextPolicy] = field(default_factory=dict)
     prices: Mapping[str, Prices] = field(default_factory=dict)
@@ -91,6 +97,21 @@ class Settings:
         if self.delay_after == 0:
             return None
         return DelayNotice(timedelta(seconds=self.delay_after), self.delay_message)
+
+    @property
+    def hours(self) -> QuietHours | None:
+        """When phones may be texted unasked; None where they may at any."""
+        # Zones of all area codes come with it, which a process that only receives does without.
+        from messaging.phone_hours import QuietHours  # noqa: PLC0415
+        from messaging.rule_files import courtesy, parse_window, read_rules  # noqa: PLC0415
+
+        if self.quiet_hours == "off":
+            return None
+        rules = read_rules(strict=self.quiet_hours == "strict")
+        if self.courtesy_hours is not None:
+            window = parse_window(self.courtesy_hours, "courtesy_hours")
+            rules = replace(rules, courtesy=courtesy(window))
+        return QuietHours(rules)
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -117,6 +138,7 @@ class Settings:
             timeout=request_timeout(self.send_timeout),
             delay=self.delay_notice,
             retention_days=self.retention_days,
+            hours=self.hours,
         )
 
     def gateway_for_number(self, number: str) -> Gateway:

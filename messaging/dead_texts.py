@@ -81,7 +81,7 @@ WITH again AS (
     UPDATE outbound_text AS text SET state = 'pending', attempts = 0, checks = 0, asks = 0,
         ask_at = NULL, vendor_id = NULL, vendor_status = NULL, accepted_at = NULL,
         first_attempt_at = NULL, error_code = NULL, error_staff = NULL, next_attempt_at = now(),
-        expires_at = now() + old.validity, updated_at = now()
+        expires_at = least(not_after, now() + old.validity), updated_at = now()
     FROM (SELECT id, state, error_code, attempts, vendor_id, given.validity
           FROM unnest(%(ids)s::uuid[], %(validities)s::interval[]) AS given (id, validity)
           JOIN outbound_text USING (id)) AS old

@@ -16,6 +16,7 @@ from database.pool import Pool
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.delivery_table import ClaimedText, Queue
+from messaging.holding import Gate
 from messaging.masking import hiding
 from messaging.sending import DeliveryPolicy, Desk, Sender, ids
 from messaging.wake import Listener
@@ -31,7 +32,7 @@ class DeliveryWorker:
         listener: woken when texts are put into the outbox.
         desk: what is at hand for sending.
         policy: times and limits.
-        clock: for the time at which receipts are applied.
+        clock: for the time at which receipts are applied, and by which quiet hours go.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class DeliveryWorker:
         self._policy = policy
         self._queue = Queue(pool, desk.gateways, policy.lease)
         self._prepared = False
+        self._gate = Gate(pool, desk.hours, clock)
         self._sender = Sender(pool, desk, policy, clock)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -93,7 +95,7 @@ class DeliveryWorker:
             try:
                 if text.check:
                     await self._sender.look_up(text)
-                else:
+                elif not await self._gate.holds(text):
                     await self._sender.send(text)
             except (psycopg.OperationalError, PoolTimeout) as error:
                 # The outcome could not be written: the lease ends and the text is looked up.

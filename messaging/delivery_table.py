@@ -102,7 +102,8 @@ ON CONFLICT (gateway, number) DO NOTHING
 """
 
 # Read without a lock. For each number and lane an index gives the texts in order; one that is not
-# the next of its conversation is passed over.
+# the next of its conversation is passed over. Less urgent texts that wait for their time, as held
+# ones do overnight, hold no answer up.
 CANDIDATES = """
 SELECT text.id, text.lane, text.segments, text.next_attempt_at, pace.gateway, pace.number,
     pace.free_at, pace.passed, now() AS now
@@ -118,7 +119,9 @@ CROSS JOIN LATERAL (
             SELECT FROM outbound_text AS other
             WHERE other.conversation_id = text.conversation_id
                 AND other.state IN ('pending', 'sending', 'checking')
-                AND (other.seq < text.seq OR other.state <> 'pending'))
+                AND (other.seq < text.seq OR other.state <> 'pending')
+                AND NOT (other.state = 'pending' AND other.lane > text.lane
+                    AND other.next_attempt_at > now()))
     ORDER BY next_attempt_at, seq LIMIT ours.most) AS text
 """
 
@@ -187,7 +190,8 @@ SELECT extract(epoch FROM min(due) - now())::float AS seconds FROM (
 PARK = """
 WITH parked AS (
     UPDATE outbound_text SET next_attempt_at = %(until)s,
-        expires_at = greatest(expires_at, %(until)s::timestamptz + (expires_at - created_at)),
+        expires_at = least(not_after,
+            greatest(expires_at, %(until)s::timestamptz + (expires_at - created_at))),
         updated_at = now()
     WHERE id = ANY(%(ids)s) AND state = 'pending' AND next_attempt_at < %(until)s RETURNING id)
 INSERT INTO text_event (outbound_id, at, kind, code, detail)

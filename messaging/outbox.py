@@ -18,6 +18,8 @@ from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
 from messaging.media_limits import room_for_links
+from messaging.phone_hours import QuietHours
+from messaging.quiet_hours import Decision, Held
 from messaging.segments import segment_count
 from messaging.text_policy import TextPolicy
 
@@ -49,6 +51,10 @@ class NewText:
         confirmation: whether it answers STOP, START or HELP.
         claim: to be the only one with its words, where it is not sent if it repeats another;
             its parts share one.
+        subject: what it is about, as caps count; its kind where nothing is named.
+        not_after: when it is of no use any more, however long it was held.
+        hours: what its phone's hours say of it; None where none hold it.
+        held: why and until when it waits, if it does.
     """
 
     id: UUID
@@ -70,15 +76,24 @@ class NewText:
     page: LongText | None = None
     confirmation: bool = False
     claim: Claim | None = None
+    subject: str | None = None
+    not_after: datetime | None = None
+    hours: Decision | None = None
+    held: Held | None = None
 
 
 INSERT = """
 INSERT INTO outbound_text (id, conversation_id, turn_id, position, kind, lane, part, parts, gateway,
-    sender, recipient, body, media, segments, trace, created_at, next_attempt_at, expires_at,
-    updated_at)
+    sender, recipient, body, media, segments, trace, created_at, subject, not_after,
+    next_attempt_at, expires_at, updated_at)
 VALUES (%(id)s, %(conversation_id)s, %(turn_id)s, %(position)s, %(kind)s, %(lane)s, %(part)s,
     %(parts)s, %(gateway)s, %(sender)s, %(recipient)s, %(body)s, %(media)s, %(segments)s,
-    %(trace)s, %(created_at)s, now(), now() + %(validity)s, %(created_at)s)
+    %(trace)s, %(created_at)s, %(subject)s, now() + %(useful)s, now() + %(wait)s,
+    least(now() + %(useful)s, now() + %(wait)s + %(validity)s), %(created_at)s)
+"""
+HOURS = """
+INSERT INTO text_event (outbound_id, at, kind, code, detail)
+VALUES (%(id)s, %(at)s, %(kind)s, %(code)s, %(detail)s)
 """
 TRANSLITERATED = """
 INSERT INTO text_event (outbound_id, at, kind, detail)
@@ -127,9 +142,20 @@ async def _insert(connection: Connection, text: NewText) -> None:
             "segments": 1 if text.media else segment_count(text.body),
             "trace": text.trace,
             "created_at": text.created_at,
+            "subject": text.subject or text.kind,
+            "useful": text.not_after and text.not_after - text.created_at,
+            "wait": text.held.until - text.created_at if text.held else timedelta(0),
             "validity": VALIDITY[text.kind],
         },
     )
+    if text.hours is not None:
+        event = {"id": text.id, "at": text.created_at}
+        event |= (
+            {"kind": "held", "code": text.held.code, "detail": text.held.detail}
+            if text.held
+            else {"kind": "hours-allow", "code": None, "detail": text.hours.reason}
+        )
+        await connection.execute(HOURS, event)
     if text.changes:
         detail = "; ".join(map(str, text.changes))
         await connection.execute(
@@ -203,6 +229,9 @@ async def enqueue_notice(
     now: datetime,
     lane: Lane = Lane.REMINDER,
     media: tuple[Attachment, ...] = (),
+    hours: QuietHours | None = None,
+    subject: str | None = None,
+    not_after: datetime | None = None,
 ) -> list[UUID]:
     """Put a one-off text into the outbox, unless the phone opted out.
 
@@ -217,6 +246,10 @@ async def enqueue_notice(
         now: the time, UTC.
         lane: its urgency.
         media: files that go with it.
+        hours: of phones, so that the text waits for them from the start, and its record says
+            why; without them it waits from the worker's look at it on.
+        subject: what it is about, as caps count; its kind where nothing is named.
+        not_after: when it is of no use any more; it fails as expired then, held or not.
 
     Returns:
         The ids of the texts: several, where it is too long for one; failed ones, where it
@@ -239,6 +272,7 @@ async def enqueue_notice(
         assert row is not None  # noqa: S101  the statement always returns a row
         if row["suppressed"]:
             return []
+        decision = await hours.decide(connection, phone, lane, now) if hours else None
         draft = NewText(
             id=new_id(),
             conversation_id=row["id"],
@@ -250,6 +284,10 @@ async def enqueue_notice(
             lane=lane,
             created_at=now,
             media=media,
+            subject=subject,
+            not_after=not_after,
+            hours=decision,
+            held=hours.held(decision, lane, row["id"], now) if hours and decision else None,
         )
         texts = texts_for(draft, policy, new_id)
         await enqueue(connection, texts)

@@ -63,7 +63,7 @@ SETTLED = """
 UPDATE outbound_text SET state = %(state)s, lease_until = NULL, checks = %(checks)s,
     resends = resends + %(resends)s, next_attempt_at = now() + %(delay)s,
     expires_at = CASE WHEN %(parked)s
-        THEN greatest(expires_at, now() + %(delay)s + (expires_at - created_at))
+        THEN least(not_after, greatest(expires_at, now() + %(delay)s + (expires_at - created_at)))
         ELSE expires_at END,
     error_code = %(code)s, error_staff = %(staff)s, updated_at = now()
 WHERE id = %(id)s AND attempts = %(attempts)s AND state IN ('sending', 'checking')
@@ -90,7 +90,10 @@ WITH old AS (
     ORDER BY expires_at LIMIT 200 FOR UPDATE SKIP LOCKED
 ), failed AS (
     UPDATE outbound_text AS text SET state = 'failed', error_code = 'expired',
-        error_staff = 'This text could not be sent in time and was dropped.', updated_at = now()
+        error_staff = CASE WHEN not_after <= now()
+            THEN 'What this text was about was over before it could be sent; it was dropped.'
+            ELSE 'This text could not be sent in time and was dropped.' END,
+        updated_at = now()
     FROM old WHERE text.id = old.id RETURNING text.id, text.attempts
 )
 INSERT INTO text_event (outbound_id, at, kind, code, detail)

@@ -60,7 +60,7 @@ class Window:
     end: int
 
 
-ALL_DAY = Window(0, 24 * 60)
+_ALL_DAY = Window(0, 24 * 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Rule:
     def window(self, day: date, holidays: Holidays) -> Window | None:
         """The hours of a day; all of it while the rule is not in force, None where it is closed."""
         if not self.since <= day < self.until:
-            return ALL_DAY
+            return _ALL_DAY
         if self.closed_on_holidays and holidays.is_one(day, self.state):
             return None
         return self.windows[day.weekday()]

@@ -31,6 +31,7 @@ from messaging.health_table import SendCounts
 from messaging.ledger import Ledger
 from messaging.media_table import store_fitted
 from messaging.outcomes import AcceptedText, Event, settle
+from messaging.phone_hours import QuietHours
 from messaging.retry import ask_delay, check_delay, next_delay
 from messaging.tracing import Attribute
 
@@ -97,6 +98,7 @@ class Desk:
         media: checks files before they leave.
         failover: finds another gateway for a first text.
         counts: what is seen of the gateways.
+        hours: when phones may be texted unasked; None where they may at any.
     """
 
     gateways: Mapping[str, Gateway]
@@ -104,6 +106,7 @@ class Desk:
     media: MediaCheck
     failover: Failover
     counts: SendCounts
+    hours: QuietHours | None
 
 
 class Sender:

@@ -29,6 +29,7 @@ from messaging.inquiry import Inquiry
 from messaging.jobs import Tools, run_jobs
 from messaging.judgement import judge
 from messaging.outcomes import expire
+from messaging.phone_hours import QuietHours
 from messaging.prompts import expire_prompts
 from messaging.queue_metrics import COLLECT_SECONDS, collect
 from messaging.routing import Candidate
@@ -55,6 +56,7 @@ class WorkerPlan:
             text is looked up while its request may live.
         delay: what customers are told who wait for an answer; None where they are not.
         retention_days: for how many days texts are kept.
+        hours: when phones may be texted unasked; None where they may at any.
     """
 
     gateways: Mapping[str, Gateway]
@@ -64,6 +66,7 @@ class WorkerPlan:
     timeout: httpx.Timeout = field(default_factory=lambda: request_timeout(SEND_SECONDS))
     delay: DelayNotice | None = None
     retention_days: int = 400
+    hours: QuietHours | None = None
 
 
 async def run_worker(
@@ -86,7 +89,7 @@ async def run_worker(
     ):
         counts, failover = SendCounts(clock), Failover(pool, plan.candidates, random.random)
         media = MediaCheck(MediaFetcher(gateways.values()).found)
-        desk = Desk(gateways, http, media, failover, counts)
+        desk = Desk(gateways, http, media, failover, counts, plan.hours)
         delivery = DeliveryWorker(pool, listener, desk, plan.delivery, clock)
         tasks.create_task(delivery.run())
         tasks.create_task(_every(1.0, Inquiry(pool, gateways, http, clock).ask_due))

@@ -17,7 +17,7 @@ from connectors.media_fetch import MediaFetcher
 from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.attachments import MediaCheck
-from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.clock import Clock, SystemClock, TimeOrderedIds
 from messaging.delivery import DeliveryWorker
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
@@ -25,6 +25,7 @@ from messaging.inbox import store_events
 from messaging.judgement import judge
 from messaging.media_inbox import MediaInbox
 from messaging.outcomes import expire
+from messaging.phone_hours import QuietHours
 from messaging.routing import candidates_of
 from messaging.screening import Company
 from messaging.sending import DeliveryPolicy, Desk
@@ -162,18 +163,24 @@ class ScriptedGateway:
 
 @asynccontextmanager
 async def delivery_worker(
-    pool: Pool, url: str, *carriers: Any, policy: DeliveryPolicy | None = None
+    pool: Pool,
+    url: str,
+    *carriers: Any,
+    policy: DeliveryPolicy | None = None,
+    hours: QuietHours | None = None,
+    clock: Clock | None = None,
 ):
     policy = policy or DeliveryPolicy(lease=timedelta(seconds=1), idle=timedelta(seconds=0.3))
     gateways = {carrier.name: carrier for carrier in carriers}
     async with Listener(url, "linnet_outbox") as listener, httpx.AsyncClient() as http:
-        clock = SystemClock()
+        clock = clock or SystemClock()
         desk = Desk(
             gateways,
             http,
             MediaCheck(MediaFetcher(gateways.values()).found),
             Failover(pool, candidates_of(gateways, dict.fromkeys(gateways, 100)), lambda: 0.0),
             SendCounts(clock),
+            hours,
         )
         worker = DeliveryWorker(pool, listener, desk, policy, clock)
         task = asyncio.create_task(worker.run())

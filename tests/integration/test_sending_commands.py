@@ -21,6 +21,11 @@ CREDENTIALS = Path(__file__).parents[2] / "credentials.yml"
 TWILIO, INTELEPEER = "+12125550142", "+12125550143"
 
 
+@pytest.fixture(autouse=True)
+def at_any_hour(monkeypatch):
+    monkeypatch.setenv("LINNET_QUIET_HOURS", "off")
+
+
 @pytest.fixture
 async def twilio_is_down(pool):
     counts = SendCounts(SystemClock())

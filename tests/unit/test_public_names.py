@@ -9,12 +9,13 @@ import pytest
 
 NAMES = {
     "messaging.assistant": "Answer Assistant Option Prompt Reply TurnInput",
+    "messaging.area_codes": "KnownPlace NOT_CONTIGUOUS Source is_state place_of",
     "messaging.attachments": "KEPT_MOST KEPT_SECONDS MediaCheck",
     "messaging.clock": "Clock SystemClock TimeOrderedIds",
     "messaging.composing": "Composed compose",
     "messaging.consent": (
         "ALL BUSINESS_DAYS ChainCheck ConsentChange ConsentEvent ConsentPolicy ConsentState"
-        " Direction Entry MARKETING Method OptOutScope TRANSACTIONAL digest due_by state_of"
+        " Direction Entry MARKETING Method OptOutScope TRANSACTIONAL digest due_by silenced state_of"
     ),
     "messaging.cost": "Cost cost_of",
     "messaging.duplicates": "Claim digest_of is_limited",
@@ -28,6 +29,7 @@ NAMES = {
         "ERRORS_STEP FULL IN_A_ROW Judgement LEAST RISE SHARE SLOW_SECONDS SLOW_STEP Seen Sends"
         " choose draw judge well"
     ),
+    "messaging.holidays": "Holiday Holidays SATURDAY SUNDAY",
     "messaging.logs": "configure_logging",
     "messaging.masking": "SECRET hiding mask mask_body mask_number mask_text",
     "messaging.media": "Attachment LARGEST MediaFile",
@@ -36,9 +38,15 @@ NAMES = {
     ),
     "messaging.media_types": "type_of",
     "messaging.menus": "choose render",
+    "messaging.quiet_hours": (
+        "Cap Decision HORIZON_DAYS Held MessageClass Place Rule Rules Window decide"
+    ),
     "messaging.retry": (
         "AFTER_BLOCK CHECK_DELAYS LATER NEXT_DAY ONCE_LATER POLL_DELAYS SOON STALE_DELAYS"
         " Schedule ask_delay check_delay next_delay until_next_day"
+    ),
+    "messaging.rule_files": (
+        "HOLIDAYS HOURS courtesy parse_window parse_zone read_holidays read_rules"
     ),
     "messaging.segments": (
         "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count unit_count"

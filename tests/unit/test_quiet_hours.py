@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -316,6 +318,11 @@ def test_the_next_opening_over_days_on_which_clocks_change_holidays_and_years(
     minute = timedelta(minutes=1)
     assert not allowed(phone, opening - minute)
     assert allowed(phone, opening)
+
+
+def test_who_only_receives_reads_no_rules_and_no_zones():
+    asked = "import sys, connectors.ingress; sys.exit('phonenumbers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 
 
 # The files

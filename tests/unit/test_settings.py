@@ -13,6 +13,7 @@ import yaml
 from connectors.credentials import SECTION, load_settings, settings_from
 from messaging.backlog import DelayNotice
 from messaging.errors import SettingsError
+from messaging.quiet_hours import Window
 from messaging.segments import segment_count
 from messaging.text_policy import Duplicates, Level, LongTexts, TextPolicy
 from simulator import practice
@@ -180,6 +181,8 @@ def test_numbers_that_are_good(numbers):
         (section(burst_seconds=float("nan")), "expected a number"),
         (section(failure_message=" "), "failure_message: this is empty"),
         (section(delay_after=-1), "delay_after: -1 is below zero"),
+        (section(courtesy_hours="3-20"), "courtesy_hours: '3-20' is no window; it begins at 5"),
+        (section(quiet_hours="never"), "quiet_hours: expected enforce or strict or off"),
         (section(gateways={}), "write at least one of twilio, intelepeer"),
         (section(gateways=None), "write at least one of twilio, intelepeer"),
         (section(gateways=["twilio"]), "gateways: expected lines of 'key: value'"),
@@ -331,5 +334,19 @@ def test_weights_that_cannot_be_are_told(weight, says):
 def test_texts_are_kept_longer_than_webhooks_are_repeated():
     assert settings_from(twilio(), {}).retention_days == 400
     assert settings_from(twilio(), {"LINNET_RETENTION_DAYS": "2"}).retention_days == 2
+
+
+def test_quiet_hours_are_kept_unless_they_are_switched_off():
+    hours = settings_from(twilio(), {}).hours
+    assert hours is not None
+    assert hours.rules.strict is None
+    assert hours.rules.courtesy.windows[0] == Window(8 * 60, 21 * 60)
+    strict = settings_from(section(quiet_hours="strict", courtesy_hours="9-18"), {}).hours
+    assert strict is not None
+    assert strict.rules.strict is not None
+    assert strict.rules.courtesy.windows[6] == Window(9 * 60, 18 * 60)
+    assert settings_from(section(quiet_hours=False), {}).hours is None  # YAML's off
+    assert settings_from(twilio(), {"LINNET_QUIET_HOURS": "off"}).hours is None
+    assert settings_from(twilio(), {"LINNET_QUIET_HOURS": "off"}).worker_plan.hours is None
     with pytest.raises(SettingsError, match="write 2 days or more"):
         settings_from(twilio(), {"LINNET_RETENTION_DAYS": "1"})

@@ -1,0 +1,140 @@
+"""Holds claimed texts that the hours or caps of their phones do not allow (requirement R169).
+
+A text was looked at when it was put into the outbox, and is looked at again right before its
+request: hours may have passed since, and rules or places may have changed. What is held has made
+no attempt, and it stays valid behind its hold, though never beyond its own ``not_after``.
+
+A cap counts the texts with one subject to one phone, whichever of our numbers they leave. A text
+takes its place under the cap, under a lock of the phone and the subject, before its request
+leaves; two workers never take the last place both. One that the vendor refused for good gives
+its place back. Parts of a long text are one text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from database.pool import Connection, Pool
+from messaging.clock import Clock
+from messaging.delivery_table import ClaimedText
+from messaging.outbox import VALIDITY
+from messaging.outcomes import Event, write_event
+from messaging.phone_hours import EXEMPT, QuietHours
+from messaging.quiet_hours import Cap, Decision, Held, MessageClass
+
+log = structlog.get_logger(__name__)
+
+LOCK = """
+SELECT pg_advisory_xact_lock(hashtextextended('cap ' || recipient || ' ' || subject, 0))
+FROM outbound_text WHERE id = %(id)s AND part = 1 AND subject IS NOT NULL
+"""
+
+# The text that must fall out of the window before there is room.
+IN_THE_WAY = """
+SELECT other.counted_at FROM outbound_text AS own
+JOIN outbound_text AS other USING (recipient, subject)
+WHERE own.id = %(id)s AND other.id <> own.id AND other.counted_at > %(now)s - %(window)s
+    AND NOT (other.state = 'failed' AND other.accepted_at IS NULL)
+ORDER BY other.counted_at DESC OFFSET %(texts)s - 1 LIMIT 1
+"""
+
+COUNT = "UPDATE outbound_text SET counted_at = %(now)s WHERE id = %(id)s"
+
+# As if it had not been claimed.
+HOLD = """
+UPDATE outbound_text SET state = 'pending', attempts = attempts - 1, lease_until = NULL,
+    first_attempt_at = CASE WHEN attempts > 1 THEN first_attempt_at END,
+    next_attempt_at = now() + %(wait)s, updated_at = now(),
+    expires_at = least(not_after, greatest(expires_at, now() + %(wait)s + %(validity)s))
+WHERE id = %(id)s AND attempts = %(attempts)s AND state = 'sending'
+"""
+
+
+class Gate:
+    """Looks at a claimed text right before its request.
+
+    Args:
+        pool: of connections.
+        hours: that are kept; None where texts leave at any.
+        clock: for the time of the decision.
+    """
+
+    def __init__(self, pool: Pool, hours: QuietHours | None, clock: Clock) -> None:
+        self._pool = pool
+        self._hours = hours
+        self._clock = clock
+
+    async def holds(self, text: ClaimedText) -> bool:
+        """Whether a text is held; it is back in the queue then.
+
+        Raises:
+            psycopg.OperationalError: the database is away.
+            PoolTimeout: likewise.
+        """
+        if self._hours is None or MessageClass.of(text.lane) in EXEMPT:
+            return False
+        now, phone = self._clock.now(), text.message.recipient
+        async with self._pool.connection() as connection:
+            decision = await self._hours.decide(connection, phone, text.lane, now)
+            if decision is None:
+                return False
+            async with connection.transaction():
+                held = self._hours.held(decision, text.lane, text.conversation_id, now)
+                if held is None:
+                    held = await self._over_cap(connection, text, decision, now)
+                if held is not None:
+                    await _hold(connection, text, held, now)
+        if held is None:
+            return False
+        log.info("delivery.held", code=held.code, until=held.until.isoformat())
+        return True
+
+    async def _over_cap(
+        self, connection: Connection, text: ClaimedText, decision: Decision, now: datetime
+    ) -> Held | None:
+        """Take a place under each cap, or say when there will be one."""
+        if not decision.caps:
+            return None
+        cursor = await connection.execute(LOCK, {"id": text.id})
+        if cursor.rowcount == 0:
+            return None
+        for cap in decision.caps:
+            free_at = await _free_at(connection, text.id, cap, now)
+            if free_at is not None:
+                return await self._after(connection, text, cap, free_at)
+        await connection.execute(COUNT, {"id": text.id, "now": now})
+        return None
+
+    async def _after(
+        self, connection: Connection, text: ClaimedText, cap: Cap, free_at: datetime
+    ) -> Held:
+        assert self._hours is not None  # noqa: S101  asked before
+        phone = text.message.recipient
+        then = await self._hours.decide(connection, phone, text.lane, free_at)
+        later = then and self._hours.held(then, text.lane, text.conversation_id, free_at)
+        until = later.until if later else free_at
+        why = f"{cap.texts} texts with this subject within {cap.hours} h are the most"
+        reason = f"; {then.reason}" if then else ""
+        return Held(until, "cap", f"until {until:%Y-%m-%d %H:%M:%S} UTC; {why}{reason}")
+
+
+async def _free_at(connection: Connection, id: UUID, cap: Cap, now: datetime) -> datetime | None:
+    window = timedelta(hours=cap.hours)
+    values: dict[str, Any] = {"id": id, "now": now, "window": window, "texts": cap.texts}
+    row = await (await connection.execute(IN_THE_WAY, values)).fetchone()
+    return None if row is None else row["counted_at"] + window
+
+
+async def _hold(connection: Connection, text: ClaimedText, held: Held, now: datetime) -> None:
+    values = {
+        "id": text.id,
+        "attempts": text.attempts,
+        "wait": held.until - now,
+        "validity": VALIDITY[text.kind],
+    }
+    if (await connection.execute(HOLD, values)).rowcount:
+        await write_event(connection, text.id, Event("held", held.detail, held.code))
