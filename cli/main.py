@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from cli import consent_commands
 from cli.failure import Failure, sentence
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(consent_commands.app, name="consent")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of all local state.", envvar="LINNET_DATA_DIR")]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

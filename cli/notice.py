@@ -73,7 +73,9 @@ async def send(
                 media=(Attachment(media),) if media else (),
                 policy=settings.text_policies[way.gateway],
                 new_id=TimeOrderedIds().new_id,
-                now=SystemClock().now(),
+                now=clock.now(),
+                hours=settings.hours,
+                consent=settings.consent,
             )
         if not ids:
             raise Failure(f"{to} has opted out of texts from {way.number}; nothing was sent.")

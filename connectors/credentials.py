@@ -33,11 +33,13 @@ from connectors.setting_values import (
     seconds,
     sender_numbers,
     share,
+    switch,
     text,
     texts,
     whole,
 )
 from connectors.settings import PAGES, Settings
+from messaging.consent import OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
 from messaging.text_policy import Duplicates, Level, LongTexts, TextPolicy
@@ -123,6 +125,9 @@ GENERAL: Mapping[str, _Key] = {
     "delay_after": _Key(not_negative),
     "delay_message": _Key(text),
     "retention_days": _Key(kept_days),
+    "opt_out_scope": _Key(choice(*OptOutScope)),
+    "double_opt_in": _Key(switch),
+    "privacy_url": _Key(address),
     "quiet_hours": _Key(choice("enforce", "strict", "off")),
     "courtesy_hours": _Key(hours),
     "encoding": _Key(choice(*Level)),
@@ -138,6 +143,8 @@ PRICES: Mapping[str, _Key] = {
 }
 
 WEIGHT: Mapping[str, _Key] = {"weight": _Key(share)}
+
+KEYWORDS: Mapping[str, _Key] = {"answers_keywords": _Key(choice("us", "gateway"))}
 
 
 def load_settings(
@@ -186,14 +193,16 @@ def settings_from(
     general = _read(where, entries, GENERAL, "LINNET", environ, also=["gateways"])
     if not sections:
         raise SettingsError(f"{where}.gateways: write at least one of {', '.join(VENDORS)}")
-    gateways, shares, prices = {}, {}, {}
+    gateways, shares, prices, answering = {}, {}, {}, set()
     for name, written in sections.items():
         place = f"{where}.gateways.{name}"
         vendor = VENDORS.get(name)
         if vendor is None:
             raise SettingsError(f"{place}: there is no such gateway{_nearest(name, VENDORS)}")
-        keys = {**vendor.keys, **PRICES, **WEIGHT}
+        keys = {**vendor.keys, **PRICES, **WEIGHT, **KEYWORDS}
         values = _read(place, _mapping(written, place), keys, name.upper(), environ)
+        if values.pop("answers_keywords", "us") == "gateway":
+            answering.add(name)
         shares[name] = values.pop("weight", LARGEST_SHARE)
         prices[name] = Prices(
             per_segment=values.pop("price_per_segment", None),
@@ -218,6 +227,7 @@ def settings_from(
             for name, gateway in gateways.items()
         },
         prices=prices,
+        answering=frozenset(answering),
     )
 
 

@@ -136,6 +136,18 @@ def hours(value: object, where: str) -> str:
     return str(value).strip()
 
 
+def switch(value: object, where: str) -> bool:
+    """True or false.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    word = str(value).strip().lower()
+    if word not in {"true", "false"}:
+        raise SettingsError(f"{where}: expected true or false, found {value!r}")
+    return word == "true"
+
+
 def share(value: object, where: str) -> int:
     """A whole number from 0 to 100.
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from connectors.gateways.base import Gateway
+from messaging.consent import ConsentPolicy, OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
 from messaging.text_policy import TextPolicy
@@ -47,6 +48,9 @@ class Settings:
         delay_after: seconds that a text waits for its answer before its sender is told; 0: never.
         delay_message: what they are told, once.
         retention_days: for how many days texts, turns and events are kept.
+        opt_out_scope: where a STOP counts: at the ``number`` that was texted, or at ``all``.
+        double_opt_in: whether START from a phone that never consented needs a YES besides.
+        privacy_url: of the privacy policy, linked in the first text that a phone gets from us.
         quiet_hours: whether texts wait for the hours of their phones: ``enforce``, ``strict``
             (marketing also only Monday to Friday from 10 to 18) or ``off``.
         courtesy_hours: hours for reminders, like ``9-20``; None for those of the rules.
@@ -54,6 +58,7 @@ class Settings:
         shares: of new conversations, 0 to 100, by gateway; at 0 only who names it sends over it.
         text_policies: how words become texts at each gateway, by its name.
         prices: what each gateway charges, by its name.
+        answering: gateways that answer STOP, START and HELP by themselves.
     """
 
     public_url: str
@@ -75,11 +80,15 @@ class Settings:
         "you need not send it again."
     )
     retention_days: int = 400
+    opt_out_scope: Literal["number", "all"] = "all"
+    double_opt_in: bool = False
+    privacy_url: str | None = None
     quiet_hours: Literal["enforce", "strict", "off"] = "enforce"
     courtesy_hours: str | None = None
     shares: Mapping[str, int] = field(default_factory=dict)
     text_policies: Mapping[str, TextPolicy] = field(default_factory=dict)
     prices: Mapping[str, Prices] = field(default_factory=dict)
+    answering: frozenset[str] = frozenset()
 
     @property
     def company(self) -> Company:
@@ -87,7 +96,24 @@ class Settings:
         # The engine's tables come with it, which a process that only receives does without.
         from messaging.screening import Company  # noqa: PLC0415
 
-        return Company(self.brand, self.help_contact, self.failure_message)
+        return Company(
+            self.brand,
+            self.help_contact,
+            self.failure_message,
+            opt_out_scope=OptOutScope(self.opt_out_scope),
+            double_opt_in=self.double_opt_in,
+            answering=self.answering,
+        )
+
+    @property
+    def consent(self) -> ConsentPolicy:
+        """What must hold before a text leaves that nobody asked for, and what it must say."""
+        return ConsentPolicy(
+            OptOutScope(self.opt_out_scope),
+            f"{self.brand}, privacy: {self.privacy_url} Reply HELP for help, STOP to end."
+            if self.privacy_url
+            else None,
+        )
 
     @property
     def delay_notice(self) -> DelayNotice | None:

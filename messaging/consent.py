@@ -321,6 +321,20 @@ def state_of(events: Iterable[ConsentEvent], number: str | None = None) -> Conse
     )
 
 
+def silenced(events: Iterable[ConsentEvent], number: str, since: datetime) -> bool:
+    """Whether a conversation counts as opted out, so that only START, STOP and HELP are answered.
+
+    What was said before it, and not to its number, is no reason: whoever texts is answered.
+
+    Args:
+        events: of its phone, in the order of the ledger.
+        number: of ours.
+        since: when it began.
+    """
+    about = [event for event in events if event.number or event.recorded_at >= since]
+    return state_of(about, number).opted_out
+
+
 def _given_after(grant: ConsentEvent, revoked_at: datetime) -> bool:
     if grant.method is Method.KEYWORD:  # it was handled after what stands before it
         return True

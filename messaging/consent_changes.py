@@ -21,6 +21,7 @@ from messaging.consent import (
     Direction,
     Method,
     OptOutScope,
+    silenced,
     state_of,
 )
 from messaging.consent_table import append, events_of
@@ -62,7 +63,7 @@ RETURNING gateway, number, phone, now() AS now
 UNREACHABLE = "UPDATE conversation SET unreachable_code = %(code)s WHERE id = %(id)s"
 
 TALKS = """
-SELECT id, number, phone, opted_out_at IS NOT NULL AS opted_out, consent_question
+SELECT id, number, phone, created_at, opted_out_at IS NOT NULL AS opted_out, consent_question
 FROM conversation WHERE phone = ANY(%(phones)s) ORDER BY id FOR UPDATE
 """
 FAST_STATE = """
@@ -161,9 +162,9 @@ async def record(connection: Connection, events: Sequence[ConsentEvent]) -> None
     for event in events:
         said[event.phone].append(event)
     for talk in talks:
-        state = state_of(said[talk["phone"]], talk["number"])
-        if state.opted_out != talk["opted_out"] or talk["consent_question"]:
-            values = {"id": talk["id"], "opted_out": state.opted_out}
+        opted_out = silenced(said[talk["phone"]], talk["number"], talk["created_at"])
+        if opted_out != talk["opted_out"] or talk["consent_question"]:
+            values = {"id": talk["id"], "opted_out": opted_out}
             await connection.execute(FAST_STATE, values)
     for phone in phones:
         if not state_of(said[phone]).notices:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from database.pool import Connection
-from messaging.consent import ChainCheck, ConsentEvent, Direction, Entry, Method, digest, state_of
+from messaging.consent import ChainCheck, ConsentEvent, Direction, Entry, Method, digest, silenced
 
 _NAMES = [one.name for one in fields(ConsentEvent)]
 _COLUMNS = ["id", *_NAMES, "proof", "disclosure_version", "hash"]
@@ -30,7 +30,7 @@ SELECT * FROM consent_event WHERE id > %(after)s AND (%(phone)s::text IS NULL OR
 ORDER BY id LIMIT 1000
 """
 FAST_STATES = """
-SELECT id, number, phone, opted_out_at IS NOT NULL AS opted_out FROM conversation
+SELECT id, number, phone, created_at, opted_out_at IS NOT NULL AS opted_out FROM conversation
 WHERE id > %(after)s AND (opted_out_at IS NOT NULL
     OR EXISTS (SELECT FROM consent_event WHERE phone = conversation.phone))
 ORDER BY id LIMIT 1000
@@ -147,7 +147,8 @@ async def _differences(connection: Connection) -> AsyncIterator[str]:
         events = await events_of(connection, [talk["phone"] for talk in talks])
         for talk in talks:
             after = talk["id"]
-            if state_of(events[talk["phone"]], talk["number"]).opted_out != talk["opted_out"]:
+            said = silenced(events[talk["phone"]], talk["number"], talk["created_at"])
+            if said != talk["opted_out"]:
                 says = ("in", "out") if talk["opted_out"] else ("out", "in")
                 yield f"conversation {after} is opted {says[1]}, the ledger says opted {says[0]}"
 

@@ -11,6 +11,8 @@ from psycopg.types.json import Jsonb
 
 from database.pool import Connection
 from messaging.composing import compose
+from messaging.consent import ConsentPolicy, OptOutScope, state_of
+from messaging.consent_table import events_of
 from messaging.duplicate_table import limit
 from messaging.duplicates import Claim, digest_of, is_limited
 from messaging.gsm7 import Change
@@ -177,7 +179,7 @@ def texts_for(words: NewText, policy: TextPolicy, new_id: Callable[[], UUID]) ->
     Returns:
         None at all where there are neither words nor media.
     """
-    words = replace(words, claim=_claim(words, policy))
+    words = replace(words, claim=words.claim or _claim(words, policy))
     longest = max(policy.least, policy.longest - room_for_links(words.media))
     composed = compose(words.body, replace(policy, longest=longest), new_token)
     if not composed.bodies:
@@ -217,6 +219,9 @@ RETURNING id, opted_out_at IS NOT NULL OR unreachable_code IS NOT NULL AS suppre
 """
 
 
+EARLIER = "SELECT FROM outbound_text WHERE recipient = %(phone)s LIMIT 1"
+
+
 async def enqueue_notice(
     connection: Connection,
     *,
@@ -232,6 +237,7 @@ async def enqueue_notice(
     hours: QuietHours | None = None,
     subject: str | None = None,
     not_after: datetime | None = None,
+    consent: ConsentPolicy | None = None,
 ) -> list[UUID]:
     """Put a one-off text into the outbox, unless the phone opted out.
 
@@ -250,6 +256,9 @@ async def enqueue_notice(
             why; without them it waits from the worker's look at it on.
         subject: what it is about, as caps count; its kind where nothing is named.
         not_after: when it is of no use any more; it fails as expired then, held or not.
+        consent: what must hold before it leaves, and what a first text says besides; with it,
+            what goes to many (``Lane.BULK``) is marketing and needs consent with proof. Without
+            it, the phone must not have said to any number of ours that it wants no more.
 
     Returns:
         The ids of the texts: several, where it is too long for one; failed ones, where it
@@ -270,7 +279,7 @@ async def enqueue_notice(
             )
         ).fetchone()
         assert row is not None  # noqa: S101  the statement always returns a row
-        if row["suppressed"]:
+        if row["suppressed"] or not await _wanted(connection, phone, number, lane, consent):
             return []
         decision = await hours.decide(connection, phone, lane, now) if hours else None
         draft = NewText(
@@ -290,5 +299,35 @@ async def enqueue_notice(
             held=hours.held(decision, lane, row["id"], now) if hours and decision else None,
         )
         texts = texts_for(draft, policy, new_id)
+        if (
+            consent
+            and consent.introduction
+            and lane > Lane.REPLY
+            and await _first(connection, phone)
+        ):
+            # It says the same as a text without them, which is to be found a duplicate of it.
+            told = replace(
+                draft,
+                body=f"{body.rstrip()}\n{consent.introduction}",
+                claim=next((text.claim for text in texts), None),
+            )
+            introduced = texts_for(told, policy, new_id)
+            texts = introduced if len(introduced) == len(texts) else texts
         await enqueue(connection, texts)
     return [text.id for text in texts]
+
+
+async def _wanted(
+    connection: Connection, phone: str, number: str, lane: Lane, policy: ConsentPolicy | None
+) -> bool:
+    """Whether the phone, whichever of our numbers it told so, takes what it did not ask for."""
+    events = (await events_of(connection, [phone]))[phone]
+    here = policy is not None and policy.scope is OptOutScope.NUMBER
+    state = state_of(events, number if here else None)
+    return state.marketing if policy is not None and lane is Lane.BULK else state.notices
+
+
+async def _first(connection: Connection, phone: str) -> bool:
+    """Whether the phone never got a text from us."""
+    cursor = await connection.execute(EARLIER, {"phone": phone})
+    return await cursor.fetchone() is None

@@ -15,6 +15,7 @@ import psycopg
 
 from connectors.gateways.base import Suppress
 from database.pool import Connection, Pool
+from messaging.consent_changes import suppress_phones
 from messaging.delivery_table import ClaimedText
 from messaging.lanes import Lane
 from messaging.metrics import REPLY_SECONDS
@@ -74,15 +75,6 @@ EVENT = """
 INSERT INTO text_event (outbound_id, at, kind, code, detail)
 VALUES (%(id)s, now(), %(kind)s, %(code)s, %(detail)s)
 """
-
-SUPPRESS = {
-    Suppress.OPTED_OUT: """
-UPDATE conversation SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = %(id)s
-""",
-    Suppress.UNREACHABLE: """
-UPDATE conversation SET unreachable_code = %(code)s WHERE id = %(id)s
-""",
-}
 
 EXPIRE = """
 WITH old AS (
@@ -211,7 +203,7 @@ async def settle(
         if event is not None:
             await write_event(connection, text.id, event)
         if suppress is not None:
-            await suppress_phone(connection, text.conversation_id, suppress, code)
+            await suppress_phones(connection, [(text.conversation_id, suppress, code)])
 
 
 async def write_event(connection: Connection, text_id: UUID, event: Event) -> None:
@@ -224,20 +216,6 @@ async def write_event(connection: Connection, text_id: UUID, event: Event) -> No
     """
     values = {"id": text_id, "kind": event.kind, "code": event.code, "detail": event.detail}
     await connection.execute(EVENT, values)
-
-
-async def suppress_phone(
-    connection: Connection, conversation_id: UUID, why: Suppress, code: str | None
-) -> None:
-    """Send a phone nothing more that it did not ask for.
-
-    Args:
-        connection: to the database.
-        conversation_id: with that phone.
-        why: because it opted out, or because it gets no texts.
-        code: the vendor's.
-    """
-    await connection.execute(SUPPRESS[why], {"id": conversation_id, "code": code})
 
 
 async def expire(pool: Pool) -> int:
