@@ -18,26 +18,22 @@ from messaging.errors import DuplicateText
 
 # A message of several parts failed when one of them did. A failed receipt that nobody has judged
 # yet (no words for staff) may lead to another attempt, so it lets nobody through.
-TAKE = """
-INSERT INTO sent_body AS held (recipient, digest, text_ids, since)
-VALUES (%(recipient)s, %(digest)s, %(text_ids)s, %(at)s)
-ON CONFLICT (recipient, digest) DO UPDATE
-SET text_ids = EXCLUDED.text_ids, since = EXCLUDED.since
-WHERE held.since <= %(window_start)s OR EXISTS (
-    SELECT FROM outbound_text AS text
-    WHERE id = ANY(held.text_ids) AND state = 'failed' AND error_staff IS NOT NULL)
-"""
-
-# A statement of its own, which sees whom TAKE has waited for.
-FAIL = """
+LIMIT = """
 WITH first AS (
-    SELECT text_ids[1] AS id, since FROM sent_body
-    WHERE recipient = %(recipient)s AND digest = %(digest)s AND text_ids <> %(text_ids)s
+    INSERT INTO sent_body AS held (recipient, digest, text_ids, since)
+    VALUES (%(recipient)s, %(digest)s, %(text_ids)s, %(at)s)
+    ON CONFLICT (recipient, digest) DO UPDATE SET (text_ids, since) = (
+        SELECT CASE WHEN free THEN EXCLUDED.text_ids ELSE held.text_ids END,
+            CASE WHEN free THEN EXCLUDED.since ELSE held.since END
+        FROM (SELECT held.since <= %(window_start)s OR EXISTS (
+            SELECT FROM outbound_text WHERE id = ANY(held.text_ids)
+                AND state = 'failed' AND error_staff IS NOT NULL) AS free) AS words)
+    RETURNING text_ids, since
 ), failed AS (
     UPDATE outbound_text AS text SET state = 'failed', error_code = %(code)s,
         error_staff = %(staff)s
-    FROM first WHERE text.id = ANY(%(text_ids)s)
-    RETURNING text.id, first.id AS first_id, first.since
+    FROM first WHERE first.text_ids <> %(text_ids)s AND text.id = ANY(%(text_ids)s)
+    RETURNING text.id, first.text_ids[1] AS first_id, first.since
 )
 INSERT INTO text_event (outbound_id, at, kind, code, detail)
 SELECT id, %(at)s, 'duplicate', %(code)s, 'the same words as text ' || first_id || ' of '
@@ -66,5 +62,4 @@ async def limit(connection: Connection, messages: Mapping[Claim, Sequence[UUID]]
             "code": DuplicateText.code,
             "staff": DuplicateText.staff,
         }
-        await connection.execute(TAKE, values)
-        await connection.execute(FAIL, values)
+        await connection.execute(LIMIT, values)

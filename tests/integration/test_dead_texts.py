@@ -243,7 +243,7 @@ async def test_many_are_sent_only_when_that_is_confirmed(pool, database_url):
 
 async def test_what_is_not_clear_is_said(pool, database_url):
     for place in (1, 2):
-        id = await text_out(pool, "hi")
+        id = await text_out(pool, f"hi {place}")
         await rows(
             pool,
             "UPDATE outbound_text SET id = %(new)s WHERE id = %(id)s RETURNING id",

@@ -19,6 +19,7 @@ from database.pool import make_pool
 from messaging.assistant import Answer, Reply
 from messaging.backlog import DelayNotice, tell_delays
 from messaging.clock import SystemClock
+from messaging.consent import ConsentPolicy
 from messaging.dead_texts import dead_texts, send_once_more
 from messaging.errors import DuplicateText
 from messaging.judgement import judge
@@ -276,6 +277,15 @@ async def test_a_text_sent_once_more_by_hand_is_no_duplicate_and_holds_its_words
     (verdict,) = await send_once_more(pool, [second], although_unknown=False)
     assert verdict.refusal is None
     assert await states(pool) == ["pending", "pending"]
+
+
+async def test_what_a_first_text_says_besides_does_not_hide_a_duplicate(pool):
+    consent = ConsentPolicy(introduction="Privacy: https://x.example/privacy")
+    await text_out(pool, consent=consent)
+    await text_out(pool, consent=consent)
+    assert await states(pool) == ["pending", "duplicate"]
+    bodies = await rows(pool, "SELECT body FROM outbound_text ORDER BY seq")
+    assert [row["body"] for row in bodies] == [f"Hi Ana\n{consent.introduction}", "Hi Ana"]
 
 
 # -- long texts -------------------------------------------------------------------------------
