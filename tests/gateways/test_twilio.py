@@ -21,6 +21,7 @@ from twilio.request_validator import RequestValidator
 
 from connectors.gateways.base import (
     Accepted,
+    Inbound,
     Media,
     Outbound,
     Receipt,
@@ -663,3 +664,13 @@ async def test_a_list_that_breaks_off_says_so(wire, answer):
     over = wire(listing(left("SM1"), more="/2010-04-01/next?Page=1"), answer)
     with pytest.raises(LookUpFailed):
         await listed(over)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [(None, None), ("", None), ("STOP", "STOP"), ("Start", "START"), ("HELP", "HELP"), ("X", None)],
+)
+def test_what_advanced_opt_out_took_a_text_for_is_known(given, kind):
+    (text,) = gateway().parse(post(fields(Body="Basta", OptOutType=given)))
+    assert isinstance(text, Inbound)
+    assert (text.body, text.opt_out_type) == ("Basta", kind)

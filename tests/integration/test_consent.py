@@ -13,10 +13,13 @@ from uuid import uuid4
 import psycopg
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from cli import consent as commands
+from cli import main
 from cli.failure import Failure
 from connectors.gateways.base import Accepted, Inbound, Receipt, Refused, Status, Suppress
+from database.migrate import migrate
 from database.pool import make_pool
 from messaging.assistant import Answer, Prompt, Reply
 from messaging.clock import SystemClock, TimeOrderedIds
@@ -33,8 +36,10 @@ from messaging.consent_table import append, events_of, verify
 from messaging.inbox import store_events
 from messaging.lanes import Lane
 from messaging.outbox import enqueue_notice
+from messaging.spool import Spool
 from messaging.turn import TurnWorker
 from messaging.wake import Listener
+from tests.conftest import administer, with_database
 from tests.integration.engine import (
     COMPANY,
     OURS,
@@ -236,6 +241,41 @@ async def test_a_conversation_that_does_not_agree_is_found(pool, database_url):
     await rows(pool, "UPDATE conversation SET opted_out_at = NULL RETURNING 1")
     (fault,) = await found(pool)
     assert fault.endswith("is opted in, the ledger says opted out")
+
+
+async def test_who_opted_out_before_there_was_a_ledger_is_in_it(postgres):
+    administer(postgres.url, "CREATE DATABASE before_consent")
+    url = with_database(postgres.url, "before_consent")
+    try:
+        await asyncio.to_thread(migrate, url, "0004")
+        with psycopg.connect(url, autocommit=True) as connection:
+            for number in range(3):
+                connection.execute(
+                    "INSERT INTO conversation (id, gateway, number, phone, created_at,"
+                    " opted_out_at) VALUES (%s, 'twilio', %s, %s, %s, %s)",
+                    [uuid4(), OURS, f"+1212555010{number}", NOW, NOW if number else None],
+                )
+        await asyncio.to_thread(migrate, url)
+        async with make_pool(url) as pool:
+            assert [row["phone"] for row in await rows(pool, LEDGER)] == [
+                "+12125550101",
+                "+12125550102",
+            ]
+            assert await found(pool) == []
+            assert not await notice(pool, OURS_TOO, "+12125550101")
+            await put(pool, by_staff(Direction.GRANT))
+            assert await found(pool) == []
+    finally:
+        administer(postgres.url, "DROP DATABASE before_consent WITH (FORCE)")
+
+
+@pytest.mark.parametrize("kind", [None, "STOP"])
+async def test_what_the_gateway_took_a_text_for_survives_the_disk(pool, tmp_path, kind):
+    spool = Spool(tmp_path, "test")
+    await spool.append("twilio", [Inbound("SM1", PHONE, OURS, "Basta", opt_out_type=kind)], NOW)
+    await spool.drain(lambda *given: store_events(pool, *given, burst_seconds=0))
+    (text,) = await rows(pool, "SELECT opt_out_type FROM inbound_text")
+    assert text["opt_out_type"] == kind
 
 
 # -- texts -----------------------------------------------------------------------------------
@@ -658,3 +698,22 @@ async def test_the_ledger_is_shown_exported_and_verified(pool, database_url):
         await commands.check(database_url, "2:" + "0" * 64, out)
     with pytest.raises(Failure, match="is not what"):
         await commands.check(database_url, "2", out)
+
+
+async def test_the_command_line(pool, database_url, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    async def run(*given: str):
+        return await asyncio.to_thread(CliRunner().invoke, main.app, ["consent", *given])
+
+    by_mail = ("record", PHONE, "--method", "email", "--by", "Ana", "--words", "No more, please")
+    both = await run(*by_mail, "--grant", "--revoke")
+    assert isinstance(both.exception, Failure)
+    assert await rows(pool, LEDGER) == []
+    assert (await run(*by_mail, "--revoke")).exit_code == 0
+    (entry,) = await rows(pool, LEDGER)
+    assert (entry["direction"], entry["actor"], entry["method"]) == ("revoke", "Ana", "email")
+    assert entry["due_by"] == due_by(entry["recorded_at"].astimezone(UTC).date())
+    assert "No more, please" in (await run("show", PHONE)).output
+    assert "All is as it was written" in (await run("verify")).output
+    assert json.loads((await run("export")).output)["phone"] == PHONE

@@ -12,6 +12,7 @@ import yaml
 
 from connectors.credentials import SECTION, load_settings, settings_from
 from messaging.backlog import DelayNotice
+from messaging.consent import ConsentPolicy, OptOutScope
 from messaging.errors import SettingsError
 from messaging.quiet_hours import Window
 from messaging.segments import segment_count
@@ -350,3 +351,28 @@ def test_quiet_hours_are_kept_unless_they_are_switched_off():
     assert settings_from(twilio(), {"LINNET_QUIET_HOURS": "off"}).worker_plan.hours is None
     with pytest.raises(SettingsError, match="write 2 days or more"):
         settings_from(twilio(), {"LINNET_RETENTION_DAYS": "1"})
+
+
+def test_consent_goes_by_the_settings():
+    usual = settings_from(section(), {})
+    assert usual.company.opt_out_scope is OptOutScope.ALL
+    assert usual.company.answering == frozenset()
+    assert not usual.company.double_opt_in
+    assert usual.consent == ConsentPolicy(OptOutScope.ALL, None)
+    environ = {
+        "LINNET_OPT_OUT_SCOPE": "number",
+        "LINNET_DOUBLE_OPT_IN": "true",
+        "LINNET_PRIVACY_URL": "https://x.example/privacy",
+        "LINNET_BRAND": "Harbor Eye Care",
+        "TWILIO_ANSWERS_KEYWORDS": "gateway",
+    }
+    given = settings_from(section(), environ)
+    assert given.company.opt_out_scope is OptOutScope.NUMBER
+    assert given.company.answering == frozenset({"twilio"})
+    assert given.company.double_opt_in
+    assert given.consent.introduction == (
+        "Harbor Eye Care, privacy: https://x.example/privacy Reply HELP for help, STOP to end."
+    )
+    for wrong in ({"double_opt_in": "maybe"}, {"opt_out_scope": "topic"}):
+        with pytest.raises(SettingsError, match="expected"):
+            settings_from(section(**wrong), {})

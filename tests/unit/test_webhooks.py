@@ -58,6 +58,12 @@ async def test_text_and_receipt_are_stored_and_answered_as_the_vendor_expects():
     assert ("twilio", "SM9", "sent") in inbox.receipts
 
 
+async def test_what_the_gateway_took_a_text_for_is_stored():
+    inbox = Inbox()
+    await handler(inbox).handle("twilio", post(fields(OptOutType="STOP")), "inbound")
+    assert inbox.texts["twilio", "SM1"].opt_out_type == "STOP"
+
+
 async def test_content_decides_and_not_the_address():
     inbox = Inbox()
     await handler(inbox).handle("twilio", post(fields()), "status")
