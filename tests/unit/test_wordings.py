@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import date
 from pathlib import Path
@@ -75,6 +76,18 @@ def test_the_language_is_known(body, language):
     wish = opt_out_wish(body, prompt_open=False)
     assert wish is not None
     assert wish.language == language
+
+
+def test_nothing_that_customers_text_about_their_business_is_taken_for_it():
+    examples = [
+        re.sub(r"\[([^\]]*)\](?:\([^)]*\)|\{[^}]*\})", r"\1", line.removeprefix("- ").strip())
+        for file in Path(__file__).parents[2].glob("data/nlu/*.yml")
+        for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["nlu"]
+        if entry.get("intent") not in {None, "out_of_scope"}
+        for line in entry["examples"].splitlines()
+    ]
+    assert len(examples) > 1000
+    assert [body for body in examples if certainty(body)] == []
 
 
 @given(st.text(max_size=2 * LONGEST))
