@@ -130,8 +130,10 @@ class Spool:
             except Exception as error:  # noqa: BLE001 - whatever it is, the texts stay on disk
                 if self.pending() != reported:
                     reported = self.pending()
-                    waiting = {"entries": reported, "error": type(error).__name__}
-                    log.warning("spool.database-away", extra=waiting)
+                    log.warning(
+                        "spool.database-away",
+                        extra={"entries": reported, "error": type(error).__name__},
+                    )
             await asyncio.sleep(seconds)
 
     def close(self) -> None:
@@ -271,8 +273,9 @@ async def _store_line(file: _File, line: bytes, store: Store) -> bool:
             raise
         await asyncio.to_thread(file.set_aside, line)
         # Not the error's words: they quote the entry. Who mends it reads the file.
-        cannot = {"file": file.path.name, "error": type(error).__name__}
-        log.error("spool.set-aside", extra=cannot)  # noqa: TRY400
+        log.error(  # noqa: TRY400
+            "spool.set-aside", extra={"file": file.path.name, "error": type(error).__name__}
+        )
         return False
     return True
 

@@ -42,6 +42,7 @@ NAMES = {
     "messaging.states": "TextState after_receipt rank ranks word worst",
     "messaging.text_ids": "BETWEEN SHORT matching short span",
     "messaging.text_policy": "LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy",
+    "messaging.tracing": "INSTALL Span Tracer current span start stop",
     "messaging.words": "Word classify is_autoreply is_tapback reply_for",
 }
 
