@@ -227,7 +227,9 @@ class Queue:
             limit: texts at most.
         """
         async with self._pool.connection() as connection:
-            values = self._ours | {"limit": limit, "lease": self._lease}
+            # One more than this worker can take tells that more wait.
+            most = [min(most, limit + 1) for most in self._ours["most"]]
+            values = self._ours | {"most": most, "limit": limit, "lease": self._lease}
             async with connection.pipeline():
                 checks = await connection.execute(CLAIM_CHECKS, values)
                 candidates = await connection.execute(CANDIDATES, values)

@@ -146,6 +146,7 @@ async def test_the_cap_of_a_day_parks_until_midnight_pacific(pool, database_url)
     ids = await fill(pool, Lane.REMINDER, 8)
     async with delivery_worker(pool, database_url, gateway):
         await until(lambda: _parked(pool, 3))
+        await until(lambda: _settled(pool, ids))
     found = await states(pool, ids)
     assert (found.count("sent"), found.count("pending")) == (5, 3)
     left = until_next_day(datetime.now(UTC))
@@ -163,6 +164,10 @@ async def test_the_cap_of_a_day_parks_until_midnight_pacific(pool, database_url)
 
 async def _parked(pool, number: int) -> bool:
     return len(await rows(pool, "SELECT FROM text_event WHERE kind = 'parked'")) == number
+
+
+async def _settled(pool, ids: list[UUID]) -> bool:
+    return "sending" not in await states(pool, ids)
 
 
 async def test_many_workers_never_pass_a_cap(pool, database_url):
