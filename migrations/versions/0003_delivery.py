@@ -20,8 +20,8 @@ ALTER TABLE conversation
     ADD COLUMN delay_told_at timestamptz,
     ADD COLUMN unreachable_code text;
 COMMENT ON COLUMN conversation.delay_told_at IS
-    'when the customer was told that the answer takes longer, or that was found to be out of place; '
-    'null again once all is answered';
+    'when the customer was told that the answer takes longer, or that was found to be out of '
+    'place; null again once all is answered';
 COMMENT ON COLUMN conversation.unreachable_code IS
     'why the phone is sent nothing unasked: the vendor''s code; null again once it texts us';
 
