@@ -65,7 +65,7 @@ CREATE INDEX receipt_parked ON receipt (received_at) WHERE outbound_id IS NULL;
 
 ALTER TABLE sender_pace ADD COLUMN passed integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN sender_pace.passed IS
-    'texts that left so far, modulo 100: each tenth place is for the lane below';
+    'texts that overtook another lane, modulo 100: each tenth place is for the lane below';
 
 CREATE TABLE text_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
