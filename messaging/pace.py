@@ -29,6 +29,11 @@ CATCH_UP_SECONDS = 0.1
 """How far a number that is late may make up for it, so that the time between two looks at the
 queue is not lost to its pace."""
 
+BULK_STRETCH = 1.01
+"""Bulk is handed over one percent slower than its number sends. A request that takes longer than
+others leaves its number idle for a moment, and at full pace all that comes later would wait at the
+vendor for so much longer, replies too, until the bulk is out."""
+
 SHARE = 10
 """Of texts that overtake others, each tenth place is for the lane below, each hundredth for the one
 below that: however many replies wait, no reminder waits for ever. A reply now and then always goes
@@ -55,7 +60,7 @@ class Allowance:
 
     Attributes:
         ids: of the texts, in the order in which they leave.
-        seconds: of traffic that they add.
+        seconds: for which they keep their number busy.
         passed: the new count of texts that overtook others.
         next_in: seconds until the next text may be handed over; None where none waits.
     """
@@ -91,7 +96,7 @@ def admit(busy: float, passed: int, waiting: Sequence[Waiting], most: int) -> Al
         if len(ids) == most or (busy + added > 0 and busy + added + text.cost > park):
             return Allowance(tuple(ids), added, passed, _wait(busy + added, text.cost, park))
         ids.append(text.id)
-        added += text.cost
+        added += text.cost * BULK_STRETCH if lane is Lane.BULK else text.cost
         passed = (passed + 1) % SHARE**2 if len(lanes) > 1 else 0
         queues[lane].popleft()
         if not queues[lane]:
@@ -107,8 +112,9 @@ def _skipped(passed: int) -> int:
 
 
 def _wait(busy: float, cost: float, park: float) -> float:
-    """Until half of what is parked has left.
+    """Until half of what may be parked has left, or as soon as a text of more than that fits.
 
     Then several texts leave at once, and the vendor still has something to do.
     """
-    return max(0.01, busy - max(0.0, park / 2 - cost))
+    rest = park / 2 - cost if cost <= park / 2 else park - cost
+    return max(0.01, busy - max(0.0, rest))
