@@ -42,6 +42,7 @@ from messaging.spool import Spool
 
 if TYPE_CHECKING:
     from database.pool import Pool
+    from messaging.inbox import Inbox
     from messaging.long_texts import Page
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Database:
         self._find_url = find_url
         self._burst_seconds = burst_seconds
         self._pool: Pool | None = None
+        self._inbox: Inbox | None = None
 
     async def connect(self) -> None:
         """Open the pool; with the database away, that is tried again and again."""
@@ -71,6 +73,9 @@ class Database:
             except Exception as error:  # noqa: BLE001 - whatever it is, texts are received
                 log.warning("ingress.database-away", extra={"error": type(error).__name__})
                 await asyncio.sleep(RECONNECT_SECONDS)
+        from messaging.inbox import Inbox  # noqa: PLC0415 - loaded with the pool
+
+        self._inbox = Inbox(self._pool, self._burst_seconds)
         await self._pool.open(wait=False)
 
     async def store(
@@ -82,13 +87,9 @@ class Database:
             DatabaseUnavailable: there is no pool yet.
             psycopg.OperationalError: the database is away.
         """
-        if self._pool is None:
+        if self._inbox is None:
             raise DatabaseUnavailable("the pool is not open yet")
-        from messaging.inbox import store_events  # noqa: PLC0415 - loaded with the pool
-
-        await store_events(
-            self._pool, gateway, events, received_at, burst_seconds=self._burst_seconds
-        )
+        await self._inbox.store(gateway, events, received_at)
 
     async def page(self, token: str, now: datetime) -> Page | None:
         """Words that were too long for a text, by the token of their page.

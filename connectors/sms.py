@@ -13,7 +13,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from database.pool import make_pool
 from database.url import database_url
 from messaging import tracing
 from messaging.clock import SystemClock, TimeOrderedIds
-from messaging.inbox import store_events
+from messaging.inbox import Inbox
 from messaging.logs import configure_logging
 from messaging.media_inbox import Fetch, MediaInbox
 from messaging.metrics import SPOOLED
@@ -125,7 +125,7 @@ class SMSInput(InputChannel):
         logging.getLogger("rasa").setLevel(logging.WARNING)
         pool = await self._stack.enter_async_context(make_pool(url))
         listener = await self._stack.enter_async_context(Listener(url, "linnet_inbox"))
-        store = partial(store_events, pool, burst_seconds=settings.burst_seconds)
+        store = Inbox(pool, settings.burst_seconds).store
         spool = Spool(Path(os.environ.get("LINNET_DATA_DIR") or ".linnet") / "spool", "rasa")
         self._spool = spool
         self._stack.callback(spool.close)

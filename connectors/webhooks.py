@@ -37,6 +37,7 @@ from messaging.errors import (
     UnknownGateway,
     WebhookRefused,
 )
+from messaging.masking import hiding
 from messaging.metrics import UNSIGNED, WEBHOOK_SECONDS, WEBHOOKS
 from messaging.spool import Spool, Store
 from messaging.tracing import Span
@@ -134,7 +135,8 @@ class WebhookHandler:
                 raise UnknownGateway(f"credentials.yml has no gateway of this name: {name:.20}")
             events = self._events(gateway, request)
             span.set(vendor_id=" ".join(_ids(events)))
-            outcome = await self._keep(gateway.name, events, request.received_at)
+            with hiding(*(event.body for event in events if isinstance(event, Inbound))):
+                outcome = await self._keep(gateway.name, events, request.received_at)
         except WebhookRefused as error:
             log.warning("webhook.refused", extra={"reason": error.reason, "detail": error.detail})
             return error.reason, _refusal(error.status, error, error.reason)

@@ -103,27 +103,32 @@ ON CONFLICT (gateway, number) DO NOTHING
 
 # Read without a lock. For each number and lane an index gives the texts in order; one that is not
 # the next of its conversation is passed over. Less urgent texts that wait for their time, as held
-# ones do overnight, hold no answer up.
+# ones do overnight, hold no answer up. There is one way to read this, also when the planner takes
+# an outbox that was filled a moment ago for empty: no other index fits, and a condition in the form
+# of a value cannot become a join (measured with 20,000 texts: 4 ms, over 60 s as a join).
 CANDIDATES = """
-SELECT text.id, text.lane, text.segments, text.next_attempt_at, pace.gateway, pace.number,
-    pace.free_at, pace.passed, now() AS now
+SELECT text.id, text.lane, text.segments, text.next_attempt_at, text.expires_at <= now() AS expired,
+    pace.gateway, pace.number, pace.free_at, pace.passed, now() AS now
 FROM unnest(%(gateways)s::text[], %(numbers)s::text[], %(most)s::int[])
     AS ours (gateway, number, most)
 JOIN sender_pace AS pace USING (gateway, number)
 CROSS JOIN generate_series(0, 3) AS wanted (lane)
 CROSS JOIN LATERAL (
-    SELECT id, lane, segments, next_attempt_at FROM outbound_text AS text
+    SELECT id, lane, segments, next_attempt_at, expires_at FROM outbound_text AS text
     WHERE state = 'pending' AND gateway = pace.gateway AND sender = pace.number
-        AND lane = wanted.lane AND next_attempt_at <= now() AND expires_at > now()
-        AND NOT EXISTS (
-            SELECT FROM outbound_text AS other
-            WHERE other.conversation_id = text.conversation_id
-                AND other.state IN ('pending', 'sending', 'checking')
-                AND (other.seq < text.seq OR other.state <> 'pending')
+        AND lane = wanted.lane AND next_attempt_at <= now()
+        AND NOT (
+            SELECT bool_or((other.seq < text.seq OR other.state <> 'pending')
                 AND NOT (other.state = 'pending' AND other.lane > text.lane
                     AND other.next_attempt_at > now()))
+            FROM outbound_text AS other
+            WHERE other.conversation_id = text.conversation_id
+                AND other.state IN ('pending', 'sending', 'checking'))
     ORDER BY next_attempt_at, seq LIMIT ours.most) AS text
 """
+
+EXPIRED_SECONDS = 1.0
+"""How soon texts are looked at again behind one that is too old, which is failed meanwhile."""
 
 # Succeeds only for numbers whose pace is what this worker has seen.
 RESERVE = """
@@ -231,7 +236,9 @@ class Queue:
             limit: texts at most.
         """
         async with self._pool.connection() as connection:
-            values = self._ours | {"limit": limit, "lease": self._lease}
+            # One more than this worker can take tells that more wait.
+            most = [min(most, limit + 1) for most in self._ours["most"]]
+            values = self._ours | {"most": most, "limit": limit, "lease": self._lease}
             async with connection.pipeline():
                 checks = await connection.execute(CLAIM_CHECKS, values)
                 candidates = await connection.execute(CANDIDATES, values)
@@ -259,10 +266,11 @@ class Queue:
     ) -> tuple[list[UUID], float | None]:
         """Which of them may leave, with their numbers' pace and caps reserved for them."""
         rows_of: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-        for row in sorted(candidates, key=lambda row: (row["lane"], row["next_attempt_at"])):
+        valid = [row for row in candidates if not row["expired"]]
+        for row in sorted(valid, key=lambda row: (row["lane"], row["next_attempt_at"])):
             rows_of.setdefault((row["gateway"], row["number"]), []).append(row)
         bids: list[_Bid] = []
-        waits: list[float] = []
+        waits = [EXPIRED_SECONDS] if any(row["expired"] for row in candidates) else []
         for rows in rows_of.values():
             bid = await self._bid(connection, rows, limit)
             if bid.ids:

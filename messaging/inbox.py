@@ -12,7 +12,8 @@ from psycopg.types.json import Jsonb
 from connectors.gateways.base import Inbound, Receipt
 from database.pool import Connection, Pool
 from messaging import tracing
-from messaging.receipts import store_receipt
+from messaging.gathering import Gathering
+from messaging.receipts import Kept, Received, store_receipt, store_receipts, tell
 
 log = structlog.get_logger(__name__)
 
@@ -128,3 +129,40 @@ async def store_events(
                 )
             else:
                 await store_receipt(connection, gateway, event, received_at)
+
+
+class Inbox:
+    """Stores what requests bring; receipts that come at the same time in one commit.
+
+    Args:
+        pool: of connections.
+        burst_seconds: texts that come within this time of each other are one turn.
+    """
+
+    def __init__(self, pool: Pool, burst_seconds: float) -> None:
+        self._pool = pool
+        self._burst_seconds = burst_seconds
+        self._receipts: Gathering[Received, Kept] = Gathering(self._keep)
+
+    async def store(
+        self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
+    ) -> None:
+        """Store everything that one request brought, as ``store_events`` does.
+
+        Raises:
+            psycopg.OperationalError: the database is away; the caller keeps the events.
+            PoolTimeout: likewise.
+        """
+        receipts = [event for event in events if isinstance(event, Receipt)]
+        if len(receipts) < len(events):
+            await store_events(
+                self._pool, gateway, events, received_at, burst_seconds=self._burst_seconds
+            )
+            return
+        for receipt in receipts:
+            received = Received(gateway, receipt, received_at)
+            tell(received, await self._receipts.put(received))
+
+    async def _keep(self, receipts: Sequence[Received]) -> list[Kept]:
+        async with self._pool.connection() as connection:
+            return await store_receipts(connection, receipts)

@@ -98,7 +98,11 @@ class MediaInbox:
             except MediaRefused as error:
                 refused = error.reason
                 log.warning(
-                    "media.refused", text=inbound_id, place=place, reason=refused, why=error.detail
+                    "media.refused",
+                    inbound_id=inbound_id,
+                    place=place,
+                    reason=refused,
+                    detail=error.detail,
                 )
             async with self._pool.connection() as connection:
                 await store_file(

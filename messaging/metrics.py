@@ -99,6 +99,12 @@ SENDER_BUSY = Gauge(
     ["gateway", "number"],
     registry=None,
 )
+CAP_USED = Gauge(
+    "linnet_cap_used_ratio",
+    "Share of a gateway's cap that this minute or day has used.",
+    ["gateway", "cap"],
+    registry=None,
+)
 QUEUES_READ = Gauge(
     "linnet_queues_read_timestamp_seconds",
     "When the gauges of queues were last read from the database.",
@@ -113,5 +119,6 @@ QUEUES = (
     OUTBOUND_DEAD,
     RECEIPTS_PARKED,
     SENDER_BUSY,
+    CAP_USED,
     QUEUES_READ,
 )

@@ -16,21 +16,28 @@ from uuid import UUID
 from messaging.lanes import Lane
 
 PARK_SECONDS: Mapping[Lane, float] = {
-    Lane.EMERGENCY: 2.0,
-    Lane.REPLY: 2.0,
+    Lane.EMERGENCY: 1.75,
+    Lane.REPLY: 1.75,
     Lane.REMINDER: 1.0,
     Lane.BULK: 0.5,
 }
 """Seconds of traffic that the vendor may hold once a text of this lane is added. A text that takes
-longer than this by itself is handed over when nothing else is there."""
+longer than this by itself is handed over when nothing else is there. What is below two seconds is
+for what a late number makes up, and for requests that take longer than the next one."""
 
 CATCH_UP_SECONDS = 0.1
 """How far a number that is late may make up for it, so that the time between two looks at the
 queue is not lost to its pace."""
 
+BULK_STRETCH = 1.01
+"""Bulk is handed over one percent slower than its number sends. A request that takes longer than
+others leaves its number idle for a moment, and at full pace all that comes later would wait at the
+vendor for so much longer, replies too, until the bulk is out."""
+
 SHARE = 10
-"""Each tenth text comes from the lane below, each hundredth from the one below that: however many
-replies wait, no reminder waits for ever."""
+"""Of texts that overtake others, each tenth place is for the lane below, each hundredth for the one
+below that: however many replies wait, no reminder waits for ever. A reply now and then always goes
+before bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,8 @@ class Allowance:
 
     Attributes:
         ids: of the texts, in the order in which they leave.
-        seconds: of traffic that they add.
-        passed: the new count of texts that left.
+        seconds: for which they keep their number busy.
+        passed: the new count of texts that overtook others.
         next_in: seconds until the next text may be handed over; None where none waits.
     """
 
@@ -70,7 +77,8 @@ def admit(busy: float, passed: int, waiting: Sequence[Waiting], most: int) -> Al
     Args:
         busy: seconds of traffic that the vendor holds already; a little below 0 where the
             number is late.
-        passed: texts that left so far, which says whose turn it is.
+        passed: texts that overtook others since nobody had to wait for another lane, which says
+            whose turn it is.
         waiting: texts of this number, in order within their lane.
         most: how many at most.
     """
@@ -88,8 +96,8 @@ def admit(busy: float, passed: int, waiting: Sequence[Waiting], most: int) -> Al
         if len(ids) == most or (busy + added > 0 and busy + added + text.cost > park):
             return Allowance(tuple(ids), added, passed, _wait(busy + added, text.cost, park))
         ids.append(text.id)
-        added += text.cost
-        passed = (passed + 1) % SHARE**2
+        added += text.cost * BULK_STRETCH if lane is Lane.BULK else text.cost
+        passed = (passed + 1) % SHARE**2 if len(lanes) > 1 else 0
         queues[lane].popleft()
         if not queues[lane]:
             del queues[lane]
@@ -104,8 +112,9 @@ def _skipped(passed: int) -> int:
 
 
 def _wait(busy: float, cost: float, park: float) -> float:
-    """Until half of what is parked has left.
+    """Until half of what may be parked has left, or as soon as a text of more than that fits.
 
     Then several texts leave at once, and the vendor still has something to do.
     """
-    return max(0.01, busy - max(0.0, park / 2 - cost))
+    rest = park / 2 - cost if cost <= park / 2 else park - cost
+    return max(0.01, busy - max(0.0, rest))

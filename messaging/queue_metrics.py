@@ -8,14 +8,18 @@ that they cost the same beside ten million old texts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from prometheus_client import REGISTRY
 
+from connectors.gateways.base import Gateway
 from database.pool import Pool
+from messaging.caps import DAY, MINUTE
 from messaging.clock import Clock
 from messaging.lanes import Lane
 from messaging.metrics import (
+    CAP_USED,
     CONVERSATIONS_WAITING,
     INBOUND_OLDEST,
     OUTBOUND_DEAD,
@@ -85,11 +89,18 @@ FROM sender_pace GROUP BY 1, 2
 """
 
 
-async def collect(pool: Pool, clock: Clock) -> None:
+CAPS = """
+SELECT gateway, cap, used FROM sender_cap
+WHERE starts_at > now() - CASE cap WHEN 'minute' THEN interval '1 minute' ELSE interval '1 day' END
+"""
+
+
+async def collect(pool: Pool, gateways: Mapping[str, Gateway], clock: Clock) -> None:
     """Read the queues and set the gauges; the first call puts them among the metrics.
 
     Args:
         pool: of connections.
+        gateways: by name, for their caps.
         clock: for the time of reading, which tells whether the gauges are fresh.
 
     Raises:
@@ -101,9 +112,11 @@ async def collect(pool: Pool, clock: Clock) -> None:
             await connection.execute(BY_INDEX)
             cursors = [
                 await connection.execute(query, values)
-                for query in (WAITING, OPEN, OLDEST, DEAD, PARKED, PACE)
+                for query in (WAITING, OPEN, OLDEST, DEAD, PARKED, PACE, CAPS)
             ]
-        waiting, open_texts, oldest, dead, parked, pace = [await one.fetchall() for one in cursors]
+        waiting, open_texts, oldest, dead, parked, pace, caps = [
+            await one.fetchall() for one in cursors
+        ]
     CONVERSATIONS_WAITING.set(waiting[0]["conversations"])
     INBOUND_OLDEST.set(max(0.0, waiting[0]["seconds"]))
     texts = {(row["state"], row["lane"]): row["texts"] for row in open_texts}
@@ -119,6 +132,12 @@ async def collect(pool: Pool, clock: Clock) -> None:
     RECEIPTS_PARKED.set(parked[0]["receipts"])
     for row in pace:
         SENDER_BUSY.labels(row["gateway"], row["number"]).set(row["seconds"])
+    used = {(row["gateway"], row["cap"]): row["used"] for row in caps}
+    for name, gateway in gateways.items():
+        can = gateway.capabilities
+        for cap, limit in ((MINUTE, can.per_minute), (DAY, can.per_day)):
+            if limit is not None:
+                CAP_USED.labels(name, cap).set(used.get((name, cap), 0) / limit)
     QUEUES_READ.set(clock.now().timestamp())
     _show()
 

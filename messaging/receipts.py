@@ -7,6 +7,7 @@ is found even if the answer to its request was lost, and an unknown outcome is k
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +99,34 @@ WHERE outbound_id IS NULL ORDER BY receipt.id
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A receipt as it came.
+
+    Attributes:
+        gateway: the name of the gateway.
+        receipt: what it said.
+        at: when it came, UTC.
+    """
+
+    gateway: str
+    receipt: Receipt
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a receipt.
+
+    Attributes:
+        new: whether this status of this text had not been reported before.
+        applied: what it did to its text; None where the text is not known yet.
+    """
+
+    new: bool
+    applied: Mapping[str, Any] | None
+
+
 async def store_receipt(
     connection: Connection, gateway: str, receipt: Receipt, received_at: datetime
 ) -> bool:
@@ -112,8 +141,58 @@ async def store_receipt(
     Returns:
         False where the same status of the same text was reported before.
     """
-    values: dict[str, Any] = {
-        "gateway": gateway,
+    received = Received(gateway, receipt, received_at)
+    (kept,) = await store_receipts(connection, [received])
+    tell(received, kept)
+    return kept.new
+
+
+async def store_receipts(connection: Connection, receipts: Sequence[Received]) -> list[Kept]:
+    """The same for several, in their order, all of them or none; ``tell`` what became of each.
+
+    Args:
+        connection: to the database.
+        receipts: of any texts.
+    """
+    asked = []
+    # Each statement sees what was committed before it, the lock's wait included. Applying is
+    # harmless where the receipt was known, so nothing waits for an answer in between.
+    async with connection.transaction(), connection.pipeline():
+        await lock(connection, [(one.gateway, one.receipt.vendor_id) for one in receipts])
+        for one in receipts:
+            values = _values(one)
+            inserted = await connection.execute(INSERT, values)
+            applied = await connection.execute(APPLY, values)
+            asked.append((inserted, applied))
+            if one.receipt.reference is not None:
+                await connection.execute(SECOND_COPY, values)
+    return [Kept(inserted.rowcount > 0, await applied.fetchone()) for inserted, applied in asked]
+
+
+def tell(received: Received, kept: Kept) -> None:
+    """Log, trace and time a receipt, in the context of the request that brought it.
+
+    Args:
+        received: the receipt.
+        kept: what became of it.
+    """
+    receipt = received.receipt
+    said = {
+        "gateway": received.gateway,
+        "vendor_id": receipt.vendor_id,
+        "vendor_status": receipt.vendor_status,
+        "code": receipt.code,
+    }
+    if kept.new:
+        _tell(kept.applied, said)
+    else:
+        log.info("receipt.repeated", vendor_id=receipt.vendor_id, status=receipt.vendor_status)
+
+
+def _values(received: Received) -> dict[str, Any]:
+    receipt = received.receipt
+    return {
+        "gateway": received.gateway,
         "vendor_id": receipt.vendor_id,
         "reference": receipt.reference,
         "status": str(receipt.status),
@@ -121,21 +200,8 @@ async def store_receipt(
         "vendor_status": receipt.vendor_status,
         "code": receipt.code,
         "raw": Jsonb(dict(receipt.raw)),
-        "at": received_at,
+        "at": received.at,
     }
-    # Each statement sees what was committed before it, the lock's wait included. Applying is
-    # harmless where the receipt was known, so nothing waits for an answer in between.
-    async with connection.transaction(), connection.pipeline():
-        await lock(connection, [(gateway, receipt.vendor_id)])
-        inserted = await connection.execute(INSERT, values)
-        applied = await connection.execute(APPLY, values)
-        if receipt.reference is not None:
-            await connection.execute(SECOND_COPY, values)
-    if inserted.rowcount == 0:
-        log.info("receipt.repeated", vendor_id=receipt.vendor_id, status=receipt.vendor_status)
-        return False
-    _tell(await applied.fetchone(), values)
-    return True
 
 
 async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,9 @@ from messaging.errors import DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 Store = Callable[[str, Sequence[Inbound | Receipt], datetime], Awaitable[None]]
+
+CHUNK = 64
+"""Entries that are stored side by side, so that a spool is emptied faster than it fills."""
 
 DRAIN_SECONDS = 1.0
 ENDING = ".jsonl"
@@ -105,8 +108,9 @@ class Spool:
         stored = 0
         async with self._draining:
             while file := next(iter(self._files()), None):
-                for line in file.rest():
-                    stored += await _store_line(file, line, store)
+                while lines := file.next_lines(CHUNK):
+                    stored += await _store_lines(file, lines, store)
+                    file.mark_stored(lines)
                 async with self._lock:
                     if await asyncio.to_thread(file.delete_if_stored):
                         self._adopted = [other for other in self._adopted if other is not file]
@@ -130,8 +134,10 @@ class Spool:
             except Exception as error:  # noqa: BLE001 - whatever it is, the texts stay on disk
                 if self.pending() != reported:
                     reported = self.pending()
-                    waiting = {"entries": reported, "error": type(error).__name__}
-                    log.warning("spool.database-away", extra=waiting)
+                    log.warning(
+                        "spool.database-away",
+                        extra={"entries": reported, "error": type(error).__name__},
+                    )
             await asyncio.sleep(seconds)
 
     def close(self) -> None:
@@ -208,13 +214,19 @@ class _File:
                 raise
             self._appended += 1
 
-    def rest(self) -> Iterator[bytes]:
-        """Lines that are not stored; each is taken for stored when the next is asked for."""
-        while self.entries:
-            line = self._line_at(self._offset)
-            yield line
-            self._offset += len(line)
-            self._stored += 1
+    def next_lines(self, most: int) -> list[bytes]:
+        """The first lines that are not stored."""
+        lines: list[bytes] = []
+        offset = self._offset
+        for _ in range(min(most, self.entries)):
+            lines.append(self._line_at(offset))
+            offset += len(lines[-1])
+        return lines
+
+    def mark_stored(self, lines: Sequence[bytes]) -> None:
+        """The first lines that were not stored are."""
+        self._offset += sum(map(len, lines))
+        self._stored += len(lines)
 
     def set_aside(self, line: bytes) -> None:
         path = self.path.with_suffix(ASIDE)
@@ -261,20 +273,56 @@ class _File:
         return line
 
 
-async def _store_line(file: _File, line: bytes, store: Store) -> bool:
-    try:
-        gateway, events, received_at, trace = _entry(line)
-        with tracing.span("spool.store", {"gateway": gateway}, parent=trace):
-            await store(gateway, events, received_at)
-    except Exception as error:
-        if _may_pass(error):
-            raise
+async def _store_lines(file: _File, lines: Sequence[bytes], store: Store) -> int:
+    """Store lines, those of a phone in their order, of different phones side by side.
+
+    Returns:
+        How many were stored; the others can never be, and are set aside.
+
+    Raises:
+        Exception: what ``store`` raised; some may be stored, and will be again.
+    """
+    lanes: dict[object, list[bytes]] = {}
+    for line in lines:
+        lanes.setdefault(_lane(line), []).append(line)
+    results = await asyncio.gather(
+        *(_store_lane(lane, store) for lane in lanes.values()), return_exceptions=True
+    )
+    broken: list[tuple[bytes, str]] = []
+    for result in results:  # all of them have ended, so that none goes on behind the next attempt
+        if isinstance(result, BaseException):
+            raise result
+        broken += result
+    for line, error in broken:
         await asyncio.to_thread(file.set_aside, line)
         # Not the error's words: they quote the entry. Who mends it reads the file.
-        cannot = {"file": file.path.name, "error": type(error).__name__}
-        log.error("spool.set-aside", extra=cannot)  # noqa: TRY400
-        return False
-    return True
+        log.error("spool.set-aside", extra={"file": file.path.name, "error": error})
+    return len(lines) - len(broken)
+
+
+async def _store_lane(lines: Sequence[bytes], store: Store) -> list[tuple[bytes, str]]:
+    """Store lines one after the other; those that can never be stored, and why."""
+    broken: list[tuple[bytes, str]] = []
+    for line in lines:
+        try:
+            gateway, events, received_at, trace = _entry(line)
+            with tracing.span("spool.store", {"gateway": gateway}, parent=trace):
+                await store(gateway, events, received_at)
+        except Exception as error:
+            if _may_pass(error):
+                raise
+            broken.append((line, type(error).__name__))
+    return broken
+
+
+def _lane(line: bytes) -> object:
+    """What must stay in order: the texts of one phone. A receipt may come whenever it likes."""
+    try:
+        _, events, _, _ = _entry(line)
+    except (ValueError, KeyError, TypeError):
+        return object()  # it is told when it is to be stored
+    texts = [event for event in events if isinstance(event, Inbound)]
+    return (texts[0].recipient, texts[0].sender) if texts else object()
 
 
 def _may_pass(error: Exception) -> bool:

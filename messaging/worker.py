@@ -99,7 +99,7 @@ async def run_worker(
         tasks.create_task(_every(1.0, lambda: judge(pool, gateways, random.random)))
         tasks.create_task(_every(1.0, lambda: expire(pool)))
         tasks.create_task(_every(TEND_SECONDS, lambda: failover.tend(counts, clock.now())))
-        tasks.create_task(_every(COLLECT_SECONDS, lambda: collect(pool, clock)))
+        tasks.create_task(_every(COLLECT_SECONDS, lambda: collect(pool, gateways, clock)))
         if plan.delay is not None:
             policies = plan.text_policies
             tell = partial(tell_delays, pool, gateways, policies, plan.delay, clock, ids.new_id)

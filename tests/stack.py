@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,8 +39,24 @@ T = TypeVar("T")
 
 
 def free_port_base() -> int:
-    """The first of ten ports that are likely free, other than those of development."""
-    return 21_000 + (os.getpid() % 300) * 20
+    """The first of ten ports that are free, other than those of development.
+
+    Processes that look at the same time begin at different places.
+    """
+    for step in range(300):
+        base = 21_000 + (os.getpid() + step * 7) % 300 * 20
+        if all(_is_free(port) for port in range(base, base + 10)):
+            return base
+    raise AssertionError("no ten ports are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def until(check: Callable[[], T], seconds: float, what: str) -> T:

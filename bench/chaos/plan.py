@@ -64,8 +64,7 @@ FAULTS: Mapping[str, Mapping[str, Sequence[Fault]]] = {
     },
     "intelepeer": {
         **ANYWHERE,
-        # Over before the next round has one: two new tokens that are turned away are no accident.
-        "token-expired": ({"kind": "token-expired", "count": 1, "for": 3.5},),
+        "token-expired": ({"kind": "token-expired", "count": 1},),
     },
 }
 """By gateway and name, what a phone's carrier does to it."""

@@ -40,7 +40,8 @@ async def bulk(texts: int, replies: int, told: Callable[[str], None]) -> dict[st
 
 async def _bulk(rate: float, apart: float, texts: int, replies: int) -> dict[str, Any]:
     account, phones = Account(), Phones()
-    async with running(Shape(workers=2, per_second=rate, carrier_per_second=rate)) as stack:
+    shape = Shape(workers=2, per_second=rate, carrier_per_second=rate, carrier_delay=0.0)
+    async with running(shape) as stack:
         outbox = Outbox(stack.database_url, account)
         began_at = await stack.carrier.began_at(account, phones.new())
         await asyncio.sleep(AFTER_SECONDS)

@@ -41,6 +41,7 @@ class Shape:
         per_second: segments a second that the workers may hand over for our number.
         carrier_per_second: segments a second that leave the number; the rest waits there. 0 for
             no limit.
+        carrier_delay: seconds that a text takes at most on its way, its wait at the number apart.
         burst_seconds: texts this close to each other are one turn.
         api: base URL of another carrier than the simulator; there is no simulator then.
     """
@@ -51,6 +52,7 @@ class Shape:
     assistant: Assistant = "echo"
     per_second: float = UNLIMITED
     carrier_per_second: float = 0.0
+    carrier_delay: float = 0.2
     burst_seconds: float = 1.2
     api: str | None = None
 
@@ -103,6 +105,8 @@ class MeasuredStack(LightStack):
         command = [
             *("simulator", "--port", str(self.ports["simulator"]), "--seed", "1"),
             *("--twilio-segments-per-second", str(self.shape.carrier_per_second)),
+            *("--shortest-delay", str(self.shape.carrier_delay / 4)),
+            *("--longest-delay", str(self.shape.carrier_delay)),
         ]
         return self._module("simulator", command, answers(f"{self.url('simulator')}/health"))
 

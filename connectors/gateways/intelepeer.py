@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -212,7 +212,7 @@ class IntelepeerGateway:
         said_no = BAD_REQUEST <= response.status_code < SERVER_ERROR
         if not said_no or response.status_code == REQUEST_TIMEOUT:
             return Unknown(f"IntelePeer answered {response.status_code}")
-        return _refusal(response)
+        return _refusal(response, renews=bool(self._settings.username))
 
     async def find(self, message: Outbound, http: httpx.AsyncClient) -> Accepted | None:
         """Never called: records are found by IntelePeer's id only, not by ours.
@@ -338,12 +338,14 @@ def _needed(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _refusal(response: httpx.Response) -> Refused:
+def _refusal(response: httpx.Response, *, renews: bool) -> Refused:
     code = f"http-{response.status_code}"
     known = CODES.get(code)
     if known is None:
         said = json_object(response)
         reason = said.get("detail") or said.get("error") or f"status {response.status_code}"
         return Refused(code, f"IntelePeer refused the text: {reason}. Tell your engineer.")
-    wait = retry_after(response)
-    return refused(code, known, retry_after=wait)
+    if renews and response.status_code == UNAUTHORIZED:
+        # Another worker may just have fetched a token that ended ours.
+        known = replace(known, retry=SOON)
+    return refused(code, known, retry_after=retry_after(response))

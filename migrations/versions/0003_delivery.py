@@ -20,8 +20,8 @@ ALTER TABLE conversation
     ADD COLUMN delay_told_at timestamptz,
     ADD COLUMN unreachable_code text;
 COMMENT ON COLUMN conversation.delay_told_at IS
-    'when the customer was told that the answer takes longer, or that was found to be out of place; '
-    'null again once all is answered';
+    'when the customer was told that the answer takes longer, or that was found to be out of '
+    'place; null again once all is answered';
 COMMENT ON COLUMN conversation.unreachable_code IS
     'why the phone is sent nothing unasked: the vendor''s code; null again once it texts us';
 
@@ -65,7 +65,7 @@ CREATE INDEX receipt_parked ON receipt (received_at) WHERE outbound_id IS NULL;
 
 ALTER TABLE sender_pace ADD COLUMN passed integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN sender_pace.passed IS
-    'texts that left so far, modulo 100: each tenth place is for the lane below';
+    'texts that overtook another lane, modulo 100: each tenth place is for the lane below';
 
 CREATE TABLE text_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

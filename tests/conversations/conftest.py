@@ -8,7 +8,7 @@ import pytest
 
 from messaging.segments import Encoding, encoding_of, segment_count
 from tests.conversations.talk import Practice
-from tests.stack import until
+from tests.stack import free_port_base, until
 
 MOST_SEGMENTS = 2
 
@@ -17,7 +17,7 @@ MOST_SEGMENTS = 2
 def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
     """The practice, answered by the real assistant, which waits for YES and for bursts briefly."""
     settings = {"LINNET_BURST_SECONDS": "0.3", "LINNET_CONFIRMATION_MINUTES": "0.4"}
-    with Practice(tmp_path_factory.mktemp("practice"), 24_000, **settings) as up:
+    with Practice(tmp_path_factory.mktemp("practice"), free_port_base(), **settings) as up:
         yield up
 
 

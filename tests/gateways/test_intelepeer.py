@@ -260,11 +260,12 @@ async def test_a_token_that_expired_early_is_renewed_and_the_text_sent(wire):
     assert over.requests[-1].headers["authorization"] == "Bearer B"
 
 
-async def test_a_new_token_that_is_turned_away_too_is_final(wire):
+async def test_a_new_token_that_is_turned_away_too_is_tried_again_later(wire):
+    """Two workers that log in may each end the token of the other."""
     over = wire(token("A"), expired(), token("B"), expired())
     outcome = await gateway(LOGIN).send(MESSAGE, over.http)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.retry) == ("http-401", None)
+    assert (outcome.code, outcome.retry) == ("http-401", SOON)
 
 
 async def test_many_texts_at_once_fetch_one_token(wire):

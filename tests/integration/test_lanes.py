@@ -78,7 +78,8 @@ async def test_two_workers_keep_one_pace(pool, database_url):
     assert len(gateway.times) == 120
     assert steady[-1] == pytest.approx(4.0, abs=1.1)
     for at in range(5, len(steady)):
-        assert at + 40 <= 20 * steady[at] + 40 + 3
+        # How long a busy machine takes from the claim to the first request is not measured.
+        assert at + 40 <= 20 * steady[at] + 40 + 8
 
 
 async def test_longer_texts_take_more_of_the_pace(pool, database_url):
@@ -146,6 +147,7 @@ async def test_the_cap_of_a_day_parks_until_midnight_pacific(pool, database_url)
     ids = await fill(pool, Lane.REMINDER, 8)
     async with delivery_worker(pool, database_url, gateway):
         await until(lambda: _parked(pool, 3))
+        await until(lambda: _settled(pool, ids))
     found = await states(pool, ids)
     assert (found.count("sent"), found.count("pending")) == (5, 3)
     left = until_next_day(datetime.now(UTC))
@@ -163,6 +165,10 @@ async def test_the_cap_of_a_day_parks_until_midnight_pacific(pool, database_url)
 
 async def _parked(pool, number: int) -> bool:
     return len(await rows(pool, "SELECT FROM text_event WHERE kind = 'parked'")) == number
+
+
+async def _settled(pool, ids: list[UUID]) -> bool:
+    return "sending" not in await states(pool, ids)
 
 
 async def test_many_workers_never_pass_a_cap(pool, database_url):
@@ -209,3 +215,42 @@ async def test_a_vendor_s_id_given_twice_does_not_keep_others_from_being_recorde
 
 async def _count_sent(pool, ids: list[UUID], number: int) -> bool:
     return (await states(pool, ids)).count("sent") >= number
+
+
+async def test_an_outbox_that_was_filled_a_moment_ago_is_read_at_once(pool):
+    """The planner still takes it for empty; a bulk of 20,000 texts must not hold a worker up."""
+    gateway = ScriptedGateway()
+    queue = Queue(pool, {"twilio": gateway}, timedelta(seconds=30))
+    await queue.prepare()
+    async with pool.connection() as connection:
+        await connection.execute("ALTER TABLE outbound_text SET (autovacuum_enabled = false)")
+        await connection.execute("ANALYZE outbound_text")
+        await connection.execute(
+            "INSERT INTO conversation (id, gateway, number, phone, created_at)"
+            " SELECT gen_random_uuid(), 'twilio', %s, '+1' || n, now()"
+            " FROM generate_series(1, 20000) AS n",
+            [OURS],
+        )
+        await connection.execute(
+            "INSERT INTO outbound_text (id, conversation_id, kind, lane, gateway, sender,"
+            " recipient, body, segments, created_at, next_attempt_at, expires_at, updated_at)"
+            " SELECT gen_random_uuid(), id, 'notice', 3, gateway, number, phone, 'hi', 1, now(),"
+            " now(), now() + interval '1 day', now() FROM conversation"
+        )
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(10):
+        assert len((await queue.claim(50)).texts) == 50
+    assert asyncio.get_running_loop().time() - began < 2.0
+
+
+async def test_a_text_too_old_is_passed_over_until_it_is_failed(pool, database_url):
+    old, *rest = await fill(pool, Lane.REPLY, 3)
+    await rows(
+        pool, "UPDATE outbound_text SET expires_at = now() WHERE id = %(id)s RETURNING id", id=old
+    )
+    queue = Queue(pool, {"twilio": ScriptedGateway()}, timedelta(seconds=30))
+    await queue.prepare()
+    claimed = await queue.claim(50)
+    assert {text.id for text in claimed.texts} == set(rest)
+    assert claimed.next_in is not None
+    assert claimed.next_in <= 1.0

@@ -21,7 +21,7 @@ from messaging import queue_metrics
 from messaging.lanes import Lane
 from messaging.queue_metrics import collect
 from messaging.receipts import store_receipt
-from tests.integration.engine import OURS, rows, text_in
+from tests.integration.engine import OURS, ScriptedGateway, rows, text_in
 
 LONG_AGO = "now() - interval '40 days'"
 
@@ -79,7 +79,7 @@ async def test_what_waits_is_counted_and_aged(pool):
     async with pool.connection() as connection:
         strange = Receipt("SM-of-nobody", Status.DELIVERED, "delivered")
         await store_receipt(connection, "twilio", strange, datetime.now(UTC))
-    await collect(pool, FixedClock())
+    await collect(pool, {}, FixedClock())
 
     assert value("conversations_waiting") == 2
     assert value("inbound_oldest_seconds") == pytest.approx(90, abs=5)
@@ -100,11 +100,11 @@ async def test_what_waits_is_counted_and_aged(pool):
 async def test_what_is_done_no_longer_counts(pool):
     await text_in(pool, "hello")
     await put_text(pool, "pending", Lane.BULK)
-    await collect(pool, FixedClock())
+    await collect(pool, {}, FixedClock())
     assert value("conversations_waiting") == 1
     await rows(pool, "UPDATE outbound_text SET state = 'failed' RETURNING 1")
     await rows(pool, "UPDATE conversation SET waiting_since = NULL, turn_due_at = NULL RETURNING 1")
-    await collect(pool, FixedClock())
+    await collect(pool, {}, FixedClock())
     assert value("conversations_waiting") == value("inbound_oldest_seconds") == 0
     assert value("outbound_open", state="pending", lane="bulk") == 0
     assert value("outbound_oldest_seconds", lane="bulk") == 0
@@ -114,8 +114,24 @@ async def test_counting_ends_at_a_limit(pool, monkeypatch):
     monkeypatch.setattr(queue_metrics, "MOST", 2)
     for _ in range(3):
         await put_text(pool, "pending", Lane.BULK)
-    await collect(pool, FixedClock())
+    await collect(pool, {}, FixedClock())
     assert value("outbound_open", state="pending", lane="bulk") == 2
+
+
+async def test_how_much_of_a_cap_is_used(pool):
+    carrier = ScriptedGateway(per_minute=75, per_day=2000)
+    await rows(
+        pool,
+        "INSERT INTO sender_cap VALUES ('twilio', 'minute', now() - interval '5 min', 75),"
+        " ('twilio', 'minute', now() - interval '5 s', 60),"
+        " ('twilio', 'day', now() - interval '3 hours', 500) RETURNING 1",
+    )
+    await collect(pool, {"twilio": carrier}, FixedClock())
+    assert value("cap_used_ratio", gateway="twilio", cap="minute") == 0.8
+    assert value("cap_used_ratio", gateway="twilio", cap="day") == 0.25
+    await rows(pool, "DELETE FROM sender_cap RETURNING 1")
+    await collect(pool, {"twilio": carrier}, FixedClock())
+    assert value("cap_used_ratio", gateway="twilio", cap="minute") == 0
 
 
 def fill(url: str, texts: int) -> None:

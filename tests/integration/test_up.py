@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from database.embedded import EmbeddedPostgres
+from tests.stack import free_port_base
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -76,16 +77,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def port_base() -> int:
-    """The first of ten free ports, below those that the system gives out by itself."""
-    for base in range(24_000 + os.getpid() % 400 * 10, 30_000, 10):
-        with contextlib.ExitStack() as probes:
-            try:
-                for port in range(base, base + 10):
-                    probes.enter_context(socket.socket()).bind(("", port))
-            except OSError:
-                continue
-            return base
-    raise AssertionError("no ten free ports")
+    """The first of ten free ports."""
+    return free_port_base()
 
 
 def command(project: Path, *arguments: str) -> dict[str, Any]:

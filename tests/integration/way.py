@@ -6,10 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from rasa.utils.endpoints import EndpointConfig
-
 from connectors.gateways.twilio import TwilioGateway, TwilioSettings
-from connectors.processor import ActionServer
 from connectors.webhooks import WebhookHandler
 from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
@@ -53,6 +50,10 @@ async def tell_us(pool: Pool, vendor_id: str, status: str) -> None:
 
 def asking(action_url: str, reply: str) -> Echo:
     """An assistant that asks the action server and then says ``reply``."""
+    # Rasa's, so not for those who only log.
+    from rasa.utils.endpoints import EndpointConfig
+
+    from connectors.processor import ActionServer
 
     async def respond(turn: TurnInput) -> Answer:
         server = ActionServer(EndpointConfig(action_url))

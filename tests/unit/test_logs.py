@@ -88,6 +88,29 @@ logging.getLogger("library").warning("b")
     assert [line["turn"] for line in found] == ["7", "7"]
 
 
+def test_what_a_library_hands_over_besides_is_fields_and_masked():
+    (line,) = lines("""
+logging.getLogger("webhooks").warning(
+    "webhook.refused", extra={"detail": "for +12125550142", "body": "hello you", "ids": ["SM1"]}
+)
+""")
+    assert line["event"] == "webhook.refused"
+    assert (line["detail"], line["body"]) == ("for +1********42", "<9 characters>")
+    assert line["ids"] == ["SM1"]
+
+
+def test_words_under_way_are_not_in_a_traceback():
+    (line,) = lines("""
+from messaging.masking import hiding
+with hiding("are you open"):
+    try:
+        raise ValueError("cannot read 'are you open'")
+    except ValueError:
+        log.exception("turn.broken")
+""")
+    assert "ValueError: cannot read '<12 characters>'" in line["exception"]
+
+
 def test_set_up_twice_prints_once():
     (line,) = lines('configure_logging("ingress"); structlog.get_logger().info("a")')
     assert line["process"] == "ingress"

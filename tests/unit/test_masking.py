@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.gateways.base import Outbound
-from messaging.masking import SECRET, mask, mask_body, mask_number, mask_text
+from messaging.masking import SECRET, hiding, mask, mask_body, mask_number, mask_text
 
 
 @pytest.mark.parametrize(
@@ -162,3 +162,27 @@ def test_values_however_deep():
 @given(st.text(max_size=60), st.from_regex(r"\+1[2-9]\d{2}[2-9]\d{6}", fullmatch=True))
 def test_a_number_never_survives(around, number):
     assert number not in mask_text(f"{around} {number} {around}")
+
+
+def test_words_are_hidden_while_code_works_on_them():
+    quoted = "could not read 'are you open\\nat 9?'; ok"
+    assert mask_text(quoted) == quoted
+    with hiding("are you open\nat 9?", "ok"):
+        assert mask_text(quoted) == "could not read '<12 characters>\\n<5 characters>'; ok"
+        with hiding("could not read"):
+            assert mask_text(quoted).startswith("<14 characters> '<12 ch")
+    assert mask_text(quoted) == quoted
+
+
+def test_the_longer_words_are_hidden_first():
+    with hiding("open", "are you open"):
+        assert mask_text("are you open") == "<12 characters>"
+
+
+@given(st.text(min_size=4), st.text(), st.text())
+def test_hidden_words_never_survive(words, before, after):
+    shown = [line.strip() for line in words.splitlines() if len(line.strip()) >= 4]
+    with hiding(words):
+        masked = mask_text(f"{before}{words}{after}")
+    for line in shown:
+        assert line not in masked or line in "<0123456789 characters>"

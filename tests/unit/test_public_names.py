@@ -57,6 +57,7 @@ NAMES = {
     "messaging.text_policy": (
         "Duplicates LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy"
     ),
+    "messaging.tracing": "INSTALL Span Tracer current span start stop",
     "messaging.wordings": "Certainty LONGEST Wish opt_out_wish",
     "messaging.words": (
         "Said Word agrees classify folded gateway_answers has_two_meanings is_autoreply is_tapback"

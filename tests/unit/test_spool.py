@@ -93,12 +93,37 @@ async def test_order_is_kept_over_failures(tmp_path):
     inbox.fails_for = {"SM2": psycopg.OperationalError("away")}
     with pytest.raises(psycopg.OperationalError):
         await spool.drain(inbox.store)
-    assert spool.pending() == 2
+    assert spool.pending() == 3
     await put(spool, 4)
     inbox.fails_for = {}
-    assert await spool.drain(inbox.store) == 3
-    assert inbox.stored == ["SM1", "SM2", "SM3", "SM4"]
+    assert await spool.drain(inbox.store) == 4
+    # What was stored beside the one that failed is brought again, which does nothing.
+    assert inbox.stored == ["SM1", "SM1", "SM2", "SM3", "SM4"]
     assert files(tmp_path, "") == []
+
+
+async def test_phones_do_not_wait_for_each_other(tmp_path):
+    spool, stored = Spool(tmp_path), []
+    met = asyncio.Barrier(3)
+
+    async def store(gateway, events, received_at):
+        (event,) = events
+        if stored.count(event.sender) == 0:
+            async with asyncio.timeout(5):
+                await met.wait()  # the first texts of all three are under way at once
+        stored.append(event.sender)
+        order.setdefault(event.sender, []).append(event.external_id)
+
+    order: dict[str, list[str]] = {}
+    for number in range(9):
+        phone = f"+1212555010{number % 3}"
+        await spool.append("twilio", [Inbound(f"SM{number}", phone, "+12125550142", "hi")], NOW)
+    assert await spool.drain(store) == 9
+    assert sorted(order.values()) == [
+        ["SM0", "SM3", "SM6"],
+        ["SM1", "SM4", "SM7"],
+        ["SM2", "SM5", "SM8"],
+    ]
 
 
 @pytest.mark.parametrize(
