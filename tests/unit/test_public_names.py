@@ -15,7 +15,8 @@ NAMES = {
     "messaging.composing": "Composed compose",
     "messaging.consent": (
         "ALL BUSINESS_DAYS ChainCheck ConsentChange ConsentEvent ConsentPolicy ConsentState"
-        " Direction Entry MARKETING Method OptOutScope TRANSACTIONAL digest due_by silenced state_of"
+        " Direction Entry MARKETING Method OptOutScope TRANSACTIONAL digest due_by silenced"
+        " state_of"
     ),
     "messaging.cost": "Cost cost_of",
     "messaging.duplicates": "Claim digest_of is_limited",

@@ -335,6 +335,8 @@ def test_weights_that_cannot_be_are_told(weight, says):
 def test_texts_are_kept_longer_than_webhooks_are_repeated():
     assert settings_from(twilio(), {}).retention_days == 400
     assert settings_from(twilio(), {"LINNET_RETENTION_DAYS": "2"}).retention_days == 2
+    with pytest.raises(SettingsError, match="write 2 days or more"):
+        settings_from(twilio(), {"LINNET_RETENTION_DAYS": "1"})
 
 
 def test_quiet_hours_are_kept_unless_they_are_switched_off():
@@ -349,8 +351,6 @@ def test_quiet_hours_are_kept_unless_they_are_switched_off():
     assert settings_from(section(quiet_hours=False), {}).hours is None  # YAML's off
     assert settings_from(twilio(), {"LINNET_QUIET_HOURS": "off"}).hours is None
     assert settings_from(twilio(), {"LINNET_QUIET_HOURS": "off"}).worker_plan.hours is None
-    with pytest.raises(SettingsError, match="write 2 days or more"):
-        settings_from(twilio(), {"LINNET_RETENTION_DAYS": "1"})
 
 
 def test_consent_goes_by_the_settings():
