@@ -250,10 +250,11 @@ async def test_who_opted_out_before_there_was_a_ledger_is_in_it(postgres):
         await asyncio.to_thread(migrate, url, "0004")
         with psycopg.connect(url, autocommit=True) as connection:
             for number in range(3):
+                later = NOW + timedelta(seconds=number)
                 connection.execute(
                     "INSERT INTO conversation (id, gateway, number, phone, created_at,"
                     " opted_out_at) VALUES (%s, 'twilio', %s, %s, %s, %s)",
-                    [uuid4(), OURS, f"+1212555010{number}", NOW, NOW if number else None],
+                    [uuid4(), OURS, f"+1212555010{number}", NOW, later if number else None],
                 )
         await asyncio.to_thread(migrate, url)
         async with make_pool(url) as pool:
