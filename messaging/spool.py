@@ -55,6 +55,8 @@ class Spool:
         self._adopted: list[_File] = []
         self._lock = asyncio.Lock()
         self._draining = asyncio.Lock()
+        self._gathered: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._appending: asyncio.Task[None] | None = None
 
     def pending(self) -> int:
         """Entries that are not stored yet, as far as this process knows of them."""
@@ -65,6 +67,9 @@ class Spool:
     ) -> None:
         """Put an entry on disk; when this returns it survives the process and the machine.
 
+        Entries that come while the disk works on earlier ones reach it together: it takes as
+        long over many as over one.
+
         Args:
             gateway: the name of the gateway that brought the events.
             events: what its request says.
@@ -74,10 +79,32 @@ class Spool:
             OSError: the disk does not take it; nothing of the entry is kept.
         """
         line = _line(gateway, events, received_at)
-        async with self._lock:
-            if self._own is None:
-                self._own = await asyncio.to_thread(_File.create, self._directory, self._name)
-            await asyncio.to_thread(self._own.append, line)
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gathered.append((line, kept))
+        if self._appending is None or self._appending.done():
+            self._appending = asyncio.create_task(self._append_gathered())
+        await kept
+
+    async def _append_gathered(self) -> None:
+        while self._gathered:
+            batch, self._gathered = self._gathered, []
+            failure: OSError | None = None
+            try:
+                async with self._lock:
+                    if self._own is None:
+                        self._own = await asyncio.to_thread(
+                            _File.create, self._directory, self._name
+                        )
+                    await asyncio.to_thread(self._own.append, [line for line, _ in batch])
+            except OSError as error:
+                failure = error
+            for _, kept in batch:
+                if kept.done():  # nobody waits for it any more
+                    continue
+                if failure is None:
+                    kept.set_result(None)
+                else:
+                    kept.set_exception(failure)
 
     async def adopt(self) -> int:
         """Take over the files of processes that died.
@@ -201,18 +228,18 @@ class _File:
         """How many are not stored."""
         return self._appended - self._stored
 
-    def append(self, line: bytes) -> None:
+    def append(self, lines: Sequence[bytes]) -> None:
         with self._appending:
             if self._closed:
                 raise OSError(f"{self.path} is closed")
             before = os.fstat(self._descriptor).st_size
             try:
-                _write_all(self._descriptor, line)
+                _write_all(self._descriptor, b"".join(lines))
                 os.fsync(self._descriptor)
             except OSError:
                 os.ftruncate(self._descriptor, before)  # half a line would spoil the next one
                 raise
-            self._appended += 1
+            self._appended += len(lines)
 
     def next_lines(self, most: int) -> list[bytes]:
         """The first lines that are not stored."""

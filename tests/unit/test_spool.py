@@ -102,6 +102,42 @@ async def test_order_is_kept_over_failures(tmp_path):
     assert files(tmp_path, "") == []
 
 
+async def test_what_comes_together_reaches_the_disk_together(tmp_path, monkeypatch):
+    flushed = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_size)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    spool, inbox = Spool(tmp_path), Inbox()
+    await asyncio.gather(*(put(spool, number) for number in range(200)))
+    assert spool.pending() == 200
+    assert len(flushed) <= 5  # the first, those that came meanwhile, and the folder's
+    assert await spool.drain(inbox.store) == 200
+    assert inbox.stored == [f"SM{number}" for number in range(200)]
+
+
+async def test_a_full_disk_refuses_all_that_came_together(tmp_path, monkeypatch):
+    spool = Spool(tmp_path)
+    await put(spool, 1)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused = await asyncio.gather(
+        *(put(spool, number) for number in range(2, 6)), return_exceptions=True
+    )
+    assert [type(one) for one in refused] == [OSError] * 4
+    monkeypatch.undo()
+    assert spool.pending() == 1
+    inbox = Inbox()
+    assert await spool.drain(inbox.store) == 1
+    assert inbox.stored == ["SM1"]
+
+
 async def test_phones_do_not_wait_for_each_other(tmp_path):
     spool, stored = Spool(tmp_path), []
     met = asyncio.Barrier(3)
