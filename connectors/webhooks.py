@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 from connectors.gateways.base import (
     Gateway,
@@ -77,6 +78,7 @@ class WebhookHandler:
         self._clock = clock
         self._new_id = new_id
         self._attempts: set[asyncio.Task[None]] = set()
+        self._lines: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
@@ -163,6 +165,21 @@ class WebhookHandler:
     async def _keep(
         self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
     ) -> str:
+        """Keep what a request brought; the texts of one phone one after the other.
+
+        A text that the database takes long over, and that then goes to disk, is otherwise
+        overtaken by the next one of its phone.
+        """
+        phone = next((_phone(event) for event in events if isinstance(event, Inbound)), None)
+        if phone is None:
+            return await self._keep_now(gateway, events, received_at)
+        line = self._lines.setdefault(phone, asyncio.Lock())
+        async with line:
+            return await self._keep_now(gateway, events, received_at)
+
+    async def _keep_now(
+        self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
+    ) -> str:
         # While older texts wait on disk, new ones go behind them.
         if self._spool is None or not self._spool.pending():
             try:
@@ -207,6 +224,10 @@ class WebhookHandler:
         self._attempts.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that asyncio does not complain
+
+
+def _phone(text: Inbound) -> tuple[str, str]:
+    return text.recipient, text.sender
 
 
 def _ids(events: Sequence[Inbound | Receipt]) -> list[str]:

@@ -236,6 +236,29 @@ async def test_a_database_that_hangs_does_not_hold_up_the_answer(tmp_path, monke
     await asyncio.sleep(0.01)
 
 
+async def test_a_text_that_goes_to_disk_is_not_overtaken_by_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.05)
+    kept: list[str] = []
+
+    async def store(_gateway, events, _received_at):
+        (event,) = events
+        if event.external_id == "SM1" and not kept:
+            kept.append("the database hangs")
+            await asyncio.sleep(30)
+        kept.append(event.external_id)
+
+    spool = Spool(tmp_path)
+    here = WebhookHandler(SETTINGS, store, spool, FixedClock())
+    requests = [post(fields(MessageSid=sid)) for sid in ("SM1", "SM2", "SM3")]
+    requests.append(post(fields(MessageSid="SM9", From="+12125550199")))
+    answers = await asyncio.gather(*(here.handle("twilio", one, "inbound") for one in requests))
+    assert [answer.status for answer in answers] == [200] * 4
+    await spool.drain(store)
+    own = [sid for sid in kept if sid in {"SM1", "SM2", "SM3"}]
+    assert own == ["SM1", "SM2", "SM3"]
+    assert kept.index("SM9") == 1  # another phone's did not wait
+
+
 @pytest.mark.parametrize("spooled", [True, False])
 async def test_what_cannot_be_kept_is_not_acknowledged(tmp_path, spooled):
     (tmp_path / "file").write_text("in the way")
