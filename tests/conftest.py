@@ -15,16 +15,15 @@ from database.pool import Pool, make_pool
 
 TEMPLATE = "template_migrated"
 STACKS = frozenset({"chaos", "conversations"})
-"""Folders whose tests share a whole stack."""
+"""Folders whose tests run a whole stack."""
 _numbers = count(1)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side: those that share a stack, or a file, stay in one process."""
+    """Where tests run side by side: one stack at a time, and tests of a file in one process."""
     for item in items:
-        folder = item.path.parent.name
-        group = folder if folder in STACKS else item.path.name
+        group = "stacks" if item.path.parent.name in STACKS else item.path.name
         item.add_marker(pytest.mark.xdist_group(group))
 
 
