@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,19 +48,17 @@ class Carrier:
         self._accepted += [Accepted(at, phone, size) for at, phone, size, _ in said["accepted"]]
         return self._accepted
 
-    async def accepted_by(
-        self, count: int, seconds: float, told: Callable[[int], None] = lambda _: None
-    ) -> list[Accepted]:
-        """The same once there are so many, or once the time is over.
+    async def accepted_by(self, count: int, patience: float) -> list[Accepted]:
+        """The same once there are so many, or once no more come.
 
         Args:
             count: texts to wait for.
-            seconds: to wait at most.
-            told: how many there are, at each look.
+            patience: seconds to wait for the next one at most.
         """
-        deadline = time.monotonic() + seconds
-        while len(found := await self.accepted()) < count and time.monotonic() < deadline:
-            told(len(found))
+        seen, since = -1, time.monotonic()
+        while len(found := await self.accepted()) < count and time.monotonic() < since + patience:
+            if len(found) > seen:
+                seen, since = len(found), time.monotonic()
             await asyncio.sleep(POLL_SECONDS)
         return found
 
@@ -75,13 +72,20 @@ class Carrier:
         thread = (await self._get(f"/phones/{phone}"))["thread"]
         return [text["body"] for text in thread if text["direction"] == "received"]
 
-    async def receipts_taken(self, count: int, seconds: float) -> int:
-        """Receipts that the assistant acknowledged, once there are so many or time is over."""
-        deadline = time.monotonic() + seconds
+    async def receipts_taken(self, count: int, patience: float) -> int:
+        """Receipts that the assistant acknowledged, once there are so many or no more come.
+
+        Args:
+            count: to wait for.
+            patience: seconds to wait for the next one at most.
+        """
+        seen, since = -1, time.monotonic()
         while True:
             said = await self._get("/statistics")
             taken = int(said["gateways"]["twilio"]["receipts_acknowledged"])
-            if taken >= count or time.monotonic() > deadline:
+            if taken > seen:
+                seen, since = taken, time.monotonic()
+            if taken >= count or time.monotonic() > since + patience:
                 return taken
             await asyncio.sleep(POLL_SECONDS)
 

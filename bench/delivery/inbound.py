@@ -25,7 +25,8 @@ TEXTS_A_PHONE = 10
 APART_SECONDS = 0.35
 """Of the time of a phone's texts, the share by which two of them are apart at least: one that
 overtakes another on its way here would be no fault of ours."""
-PATIENCE_SECONDS = 900.0
+PATIENCE_SECONDS = 60.0
+"""Without another answer, before the rest counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ from bench.turns.account import Account
 from bench.turns.texts import Phones
 from messaging.lanes import Lane
 
-PATIENCE_SECONDS = 600.0
-RECEIPT_SECONDS = 60.0
-"""After the last send; a receipt that is not taken by then is not repeated."""
+PATIENCE_SECONDS = 20.0
+"""Without anything new; a receipt that is not taken in 15 seconds is not repeated."""
 WARM_UP = 200
 RECEIPTS = 2
 """Of each text: sent, delivered."""
@@ -88,7 +87,7 @@ async def _ours(
     accepted = await stack.carrier.accepted_by(texts, PATIENCE_SECONDS)
     taken = {}
     if receipts:
-        acknowledged = await stack.carrier.receipts_taken(RECEIPTS * texts, RECEIPT_SECONDS)
+        acknowledged = await stack.carrier.receipts_taken(RECEIPTS * texts, PATIENCE_SECONDS)
         taken = {
             "receipts_acknowledged": acknowledged,
             "sends_per_second_receipts_included": round(texts / (time.perf_counter() - began), 1),
