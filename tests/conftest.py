@@ -19,12 +19,13 @@ STACKS = frozenset({"chaos", "conversations"})
 _numbers = count(1)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side: one stack at a time, and tests of a file in one process."""
-    for item in items:
-        group = "stacks" if item.path.parent.name in STACKS else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Where tests run side by side: one stack at a time, and tests of a file in one process.
+
+    Marked as they are collected, because pytest-xdist reads the marks before any later hook.
+    """
+    group = "stacks" if item.path.parent.name in STACKS else item.path.name
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 def with_database(url: str, name: str) -> str:
