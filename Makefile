@@ -10,7 +10,8 @@ SYNCED := .venv/.synced
 RESULTS := results
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train check-assistant cross-validation bench sync
+.PHONY: help run test test-stacks test-parts lint format train check-assistant cross-validation \
+	bench sync
 
 help:
 	@echo "make run      start everything here and text the assistant from this terminal"
@@ -71,7 +72,14 @@ check-assistant: train
 cross-validation: $(SYNCED)
 	$(BIN)/python tests/cross_validation.py $(RESULTS)
 
+# One whole stack at a time: what a test kills must start again as fast as on a machine of its own.
+test-stacks: $(SYNCED)
+	$(BIN)/pytest tests/chaos tests/conversations
+
+test-parts: $(SYNCED)
+	$(BIN)/pytest tests/unit tests/gateways tests/integration
+
 # The tests come last, so that the last line is their count.
 test: $(SYNCED)
 	$(MAKE) -j2 lint check-assistant cross-validation
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(MAKE) -j2 test-stacks test-parts

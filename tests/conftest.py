@@ -14,18 +14,7 @@ from database.migrate import migrate
 from database.pool import Pool, make_pool
 
 TEMPLATE = "template_migrated"
-STACKS = frozenset({"chaos", "conversations"})
-"""Folders whose tests run a whole stack."""
 _numbers = count(1)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where tests run side by side: one stack at a time, and tests of a file in one process.
-
-    Marked as they are collected, because pytest-xdist reads the marks before any later hook.
-    """
-    group = "stacks" if item.path.parent.name in STACKS else item.path.name
-    item.add_marker(pytest.mark.xdist_group(group))
 
 
 def with_database(url: str, name: str) -> str:
