@@ -5,12 +5,14 @@ What is usual stands here. ``connectors/credentials.py`` reads the rest from cre
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from connectors.gateways.base import Gateway
+from messaging.clock import TimeOrderedIds
 from messaging.consent import ConsentPolicy, OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
@@ -18,6 +20,7 @@ from messaging.text_policy import TextPolicy
 
 if TYPE_CHECKING:
     from messaging.backlog import DelayNotice
+    from messaging.notices import NoticeDesk
     from messaging.phone_hours import QuietHours
     from messaging.routing import Candidate
     from messaging.screening import Company
@@ -147,8 +150,25 @@ class Settings:
         return candidates_of(self.gateways, self.shares)
 
     @property
+    def notices(self) -> NoticeDesk:
+        """Takes texts that nobody asked for, with everything that they must comply with."""
+        from messaging.notices import NoticeDesk  # noqa: PLC0415
+
+        return NoticeDesk(
+            self.text_policies,
+            self.candidates,
+            self.consent,
+            self.hours,
+            TimeOrderedIds().new_id,
+            random.random,
+        )
+
+    @property
     def worker_plan(self) -> WorkerPlan:
         """What a worker is to do."""
+        import events.jobs  # noqa: PLC0415
+        import outreach.jobs  # noqa: PLC0415
+        import privacy.jobs  # noqa: PLC0415
         from messaging.sending import DeliveryPolicy, request_timeout  # noqa: PLC0415
         from messaging.worker import WorkerPlan  # noqa: PLC0415
 
@@ -165,6 +185,8 @@ class Settings:
             delay=self.delay_notice,
             retention_days=self.retention_days,
             hours=self.hours,
+            notices=self.notices,
+            jobs=(outreach.jobs.register, events.jobs.register, privacy.jobs.register),
         )
 
     def gateway_for_number(self, number: str) -> Gateway:

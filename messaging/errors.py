@@ -8,6 +8,7 @@ LinnetError
 │   ├── WrongMethod           405  not the HTTP method that the vendor uses
 │   └── TooLarge              413  longer than any text can be
 ├── SettingsError             credentials.yml or the environment is wrong
+├── UnknownSender             a text is to leave from a number that is not ours
 ├── LookUpFailed              a vendor could not be asked what it has
 ├── MediaRefused              a file that comes with a text cannot be taken or sent
 ├── AssistantFailed           no answer from the assistant
@@ -108,6 +109,13 @@ class SettingsError(LinnetError):
 
     code = "settings"
     staff = "Linnet is not configured correctly."
+
+
+class UnknownSender(LinnetError):
+    """A text is to leave from a number that is not ours."""
+
+    code = "notice.unknown-sender"
+    staff = "The number that this text should come from is not one of ours."
 
 
 class LookUpFailed(LinnetError):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -30,6 +30,7 @@ from connectors.gateways.base import Gateway
 from database.pool import Pool, make_pool
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
+from messaging.notices import NoticeDesk
 from messaging.reconcile_days import reconcile_due
 from messaging.upkeep import prune
 
@@ -88,20 +89,27 @@ class Tools:
         http: the client for requests.
         clock: for the time.
         retention_days: for how many days texts are kept.
+        notices: takes texts that nobody asked for; None where there are none.
     """
 
     gateways: Mapping[str, Gateway]
     http: httpx.AsyncClient
     clock: Clock
     retention_days: int
+    notices: NoticeDesk | None = None
 
 
-def jobs_app(pool: Pool, tools: Tools) -> App:
+Register = Callable[[App, Pool, Tools], None]
+"""Adds jobs of its own to those of the engine."""
+
+
+def jobs_app(pool: Pool, tools: Tools, further: Sequence[Register] = ()) -> App:
     """The jobs and their times, in UTC.
 
     Args:
         pool: for the jobs and what they do.
         tools: what they work with.
+        further: jobs of what stands above the engine.
     """
     # Its connector is given the pool when it is opened and never makes one of its own.
     app = App(connector=PsycopgConnector(), periodic_defaults={"max_delay": MADE_UP_SECONDS})
@@ -125,6 +133,8 @@ def jobs_app(pool: Pool, tools: Tools) -> App:
         async with asyncio.timeout(LONGEST_SECONDS):
             await prune(pool, tools.retention_days, tools.clock.now())
 
+    for register in further:
+        register(app, pool, tools)
     return app
 
 
@@ -146,7 +156,7 @@ async def rescue(pool: Pool) -> int:
     return len(rows)
 
 
-async def run_jobs(database_url: str, tools: Tools) -> None:
+async def run_jobs(database_url: str, tools: Tools, further: Sequence[Register] = ()) -> None:
     """Take part in doing the cluster's jobs until cancelled.
 
     Procrastinate's worker ends when the database goes away. Then it is started anew until the
@@ -155,11 +165,12 @@ async def run_jobs(database_url: str, tools: Tools) -> None:
     Args:
         database_url: of the database.
         tools: what jobs work with.
+        further: jobs of what stands above the engine.
     """
     while not cancelled():
         try:
             async with make_pool(database_url, max_size=CONNECTIONS) as pool:
-                app = jobs_app(pool, tools)
+                app = jobs_app(pool, tools, further)
                 async with app.open_async(pool):
                     await app.run_worker_async(
                         concurrency=CONCURRENCY,

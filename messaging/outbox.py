@@ -20,6 +20,7 @@ from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
 from messaging.media_limits import room_for_links
+from messaging.openings import Opening
 from messaging.phone_hours import QuietHours
 from messaging.quiet_hours import Decision, Held
 from messaging.segments import segment_count
@@ -238,6 +239,7 @@ async def enqueue_notice(
     subject: str | None = None,
     not_after: datetime | None = None,
     consent: ConsentPolicy | None = None,
+    opening: Opening | None = None,
 ) -> list[UUID]:
     """Put a one-off text into the outbox, unless the phone opted out.
 
@@ -259,6 +261,7 @@ async def enqueue_notice(
         consent: what must hold before it leaves, and what a first text says besides; with it,
             what goes to many (``Lane.BULK``) is marketing and needs consent with proof. Without
             it, the phone must not have said to any number of ours that it wants no more.
+        opening: what an answer to it means, where it begins a conversation.
 
     Returns:
         The ids of the texts: several, where it is too long for one; failed ones, where it

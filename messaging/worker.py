@@ -26,8 +26,9 @@ from messaging.delivery import DeliveryWorker
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
 from messaging.inquiry import Inquiry
-from messaging.jobs import Tools, run_jobs
+from messaging.jobs import Register, Tools, run_jobs
 from messaging.judgement import judge
+from messaging.notices import NoticeDesk
 from messaging.outcomes import expire
 from messaging.phone_hours import QuietHours
 from messaging.prompts import expire_prompts
@@ -57,6 +58,8 @@ class WorkerPlan:
         delay: what customers are told who wait for an answer; None where they are not.
         retention_days: for how many days texts are kept.
         hours: when phones may be texted unasked; None where they may at any.
+        notices: takes texts that nobody asked for; None where jobs send none.
+        jobs: of what stands above the engine.
     """
 
     gateways: Mapping[str, Gateway]
@@ -67,6 +70,8 @@ class WorkerPlan:
     delay: DelayNotice | None = None
     retention_days: int = 400
     hours: QuietHours | None = None
+    notices: NoticeDesk | None = None
+    jobs: Sequence[Register] = ()
 
 
 async def run_worker(
@@ -104,8 +109,8 @@ async def run_worker(
             policies = plan.text_policies
             tell = partial(tell_delays, pool, gateways, policies, plan.delay, clock, ids.new_id)
             tasks.create_task(_every(1.0, tell))
-        tools = Tools(gateways, http, clock, plan.retention_days)
-        tasks.create_task(run_jobs(database_url, tools))
+        tools = Tools(gateways, http, clock, plan.retention_days, plan.notices)
+        tasks.create_task(run_jobs(database_url, tools, plan.jobs))
         if health_file is not None:
             tasks.create_task(_beat(health_file))
         log.info("worker.ready")

@@ -1,0 +1,155 @@
+"""Texts that nobody asked for, as the business sends them: a number, words, and all the rules.
+
+Reminders, campaigns, the API and the command line all come through here, so that none of them
+forgets a rule. A notice is put into the outbox in the caller's transaction, or refused with the
+reason; what is refused leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from database.pool import Connection
+from messaging.consent import ConsentPolicy
+from messaging.errors import UnknownSender
+from messaging.lanes import Lane
+from messaging.media import Attachment
+from messaging.openings import Opening
+from messaging.outbox import enqueue_notice
+from messaging.phone_hours import QuietHours
+from messaging.routing import Candidate, Route, route
+from messaging.text_policy import TextPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is to be said to whom.
+
+    Attributes:
+        phone: the customer's, E.164.
+        body: the words, of any length.
+        lane: its urgency, and with it the rules that hold: what goes to many
+            (``Lane.BULK``) is marketing.
+        subject: what it is about, as caps count.
+        not_after: when it is of no use any more; it fails as expired then.
+        opening: what an answer to it means, where it begins a conversation.
+        media: files that go with it.
+        number: of ours that it leaves from; when None, the one that the customer knows, and
+            for a new customer one of a gateway that is well.
+    """
+
+    phone: str
+    body: str
+    lane: Lane = Lane.REMINDER
+    subject: str | None = None
+    not_after: datetime | None = None
+    opening: Opening | None = None
+    media: tuple[Attachment, ...] = ()
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was put into the outbox.
+
+    Attributes:
+        code: stable: ``notice.opted-out``, ``notice.no-consent`` or ``notice.unreachable``.
+        staff: why, for the front desk.
+    """
+
+    code: str
+    staff: str
+
+
+OPTED_OUT = Refused("notice.opted-out", "This customer has opted out of our texts.")
+NO_CONSENT = Refused(
+    "notice.no-consent", "This customer has not agreed to advertising, or nothing shows it."
+)
+UNREACHABLE = Refused("notice.unreachable", "This phone gets no texts.")
+
+REACHABLE = """
+SELECT bool_or(unreachable_code IS NOT NULL) AS unreachable,
+    bool_or(opted_out_at IS NOT NULL) AS opted_out
+FROM conversation WHERE phone = %(phone)s AND number = %(number)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeDesk:
+    """Takes notices, with everything that they must comply with.
+
+    Attributes:
+        text_policies: how words become texts at each gateway, by its name.
+        candidates: all gateways.
+        consent: what must hold before a notice leaves.
+        hours: of phones; None where texts leave at any.
+        new_id: for the ids of texts.
+        random: gives a number from 0 up to 1; divides new conversations among gateways.
+    """
+
+    text_policies: Mapping[str, TextPolicy]
+    candidates: Sequence[Candidate]
+    consent: ConsentPolicy
+    hours: QuietHours | None
+    new_id: Callable[[], UUID]
+    random: Callable[[], float]
+
+    async def enqueue(
+        self, connection: Connection, notice: Notice, now: datetime
+    ) -> list[UUID] | Refused:
+        """Put a notice into the outbox, or say why not.
+
+        Args:
+            connection: in a transaction.
+            notice: what is to be said to whom.
+            now: the time, UTC.
+
+        Returns:
+            The ids of its texts, failed ones where it repeats another; or the refusal.
+
+        Raises:
+            UnknownSender: the number that it names is none of ours.
+        """
+        way = await self.way(connection, notice)
+        ids = await enqueue_notice(
+            connection,
+            gateway=way.gateway,
+            number=way.number,
+            phone=notice.phone,
+            body=notice.body,
+            policy=self.text_policies[way.gateway],
+            new_id=self.new_id,
+            now=now,
+            lane=notice.lane,
+            media=notice.media,
+            hours=self.hours,
+            subject=notice.subject,
+            not_after=notice.not_after,
+            consent=self.consent,
+            opening=notice.opening,
+        )
+        return ids or await self._refusal(connection, notice, way)
+
+    async def way(self, connection: Connection, notice: Notice) -> Route:
+        """The number that a notice leaves from.
+
+        Raises:
+            UnknownSender: the number that it names is none of ours.
+        """
+        if notice.number is None:
+            return await route(connection, notice.phone, self.candidates, self.random)
+        for one in self.candidates:
+            if notice.number in one.numbers:
+                return Route(one.gateway, notice.number)
+        raise UnknownSender(f"{notice.number} is none of our numbers")
+
+    async def _refusal(self, connection: Connection, notice: Notice, way: Route) -> Refused:
+        given = {"phone": notice.phone, "number": way.number}
+        row = await (await connection.execute(REACHABLE, given)).fetchone()
+        if row is not None and row["unreachable"] and not row["opted_out"]:
+            return UNREACHABLE
+        marketing = notice.lane is Lane.BULK and not (row is not None and row["opted_out"])
+        return NO_CONSENT if marketing else OPTED_OUT
