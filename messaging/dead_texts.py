@@ -16,6 +16,7 @@ from uuid import UUID
 from database.pool import Connection, Pool
 from messaging.outbox import VALIDITY
 from messaging.states import TextState
+from messaging.withdrawing import CODE as WITHDRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ def refusal(text: OutboxText, *, although_unknown: bool) -> str | None:
         return "The customer has opted out; only a START from the phone undoes that."
     if text.unreachable_code is not None:
         return f"The phone gets no texts ({text.unreachable_code}), until a text comes from it."
+    if text.code == WITHDRAWN:
+        return "It was taken back: what it says is no longer so."
     if text.kind == "delay":
         return "It only says that an answer takes longer, which is not true any more."
     return None
