@@ -156,11 +156,9 @@ def refusal(text: OutboxText, *, although_unknown: bool) -> str | None:
         return "The customer has opted out; only a START from the phone undoes that."
     if text.unreachable_code is not None:
         return f"The phone gets no texts ({text.unreachable_code}), until a text comes from it."
-    if text.code == WITHDRAWN:
-        return "It was taken back: what it says is no longer so."
     if text.kind == "delay":
         return "It only says that an answer takes longer, which is not true any more."
-    return None
+    return "It was taken back: what it says is no longer so." if text.code == WITHDRAWN else None
 
 
 def _text(row: Mapping[str, Any]) -> OutboxText:
