@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 import psycopg
@@ -90,6 +90,7 @@ class Tools:
         clock: for the time.
         retention_days: for how many days texts are kept.
         notices: takes texts that nobody asked for; None where there are none.
+        common: values that every text may use without being given them: ``brand``.
     """
 
     gateways: Mapping[str, Gateway]
@@ -97,6 +98,7 @@ class Tools:
     clock: Clock
     retention_days: int
     notices: NoticeDesk | None = None
+    common: Mapping[str, str] = field(default_factory=dict)
 
 
 Register = Callable[[App, Pool, Tools], None]
