@@ -18,8 +18,8 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import hashlib
 import hmac
+import json
 import os
 import re
 import threading
@@ -52,7 +52,7 @@ class Cipher:
 
     Args:
         keys: 32 bytes each, by id; the first one seals, all of them read.
-        digest_key: 32 bytes for ``digest``, the same for ever.
+        digest_key: 32 bytes for ``keyed``, the same for ever.
     """
 
     def __init__(self, keys: Mapping[str, bytes], digest_key: bytes | None = None) -> None:
@@ -122,18 +122,41 @@ class Cipher:
         id, _, sealed = stored.removeprefix(SEALED.encode()).partition(b":")
         return self._key(id.decode("ascii", "replace"), purpose).unseal(sealed, purpose)
 
-    def digest(self, content: bytes) -> bytes:
-        """32 bytes by which equal contents are found, and short ones cannot be guessed.
+    def seal_json(self, value: Any, purpose: str, readable: Mapping[str, Any] | None = None) -> Any:
+        """A value of a jsonb column as it is stored: ``{"sealed": ...}``, without keys itself.
 
         Args:
-            content: of any length.
+            value: as ``json`` takes it; no object with a member ``sealed``.
+            purpose: its table and column.
+            readable: what stands beside it for SQL to read.
+        """
+        if self.key_id is None:
+            return value
+        return {**(readable or {}), "sealed": self.seal(json.dumps(value), purpose)}
+
+    def unseal_json(self, stored: Any, purpose: str) -> Any:
+        """The value that was given to ``seal_json``.
+
+        Raises:
+            UnknownKey: it is sealed with a key that is not here.
+            DamagedCiphertext: it was changed, or was sealed for something else.
+        """
+        if isinstance(stored, dict) and "sealed" in stored:
+            return json.loads(self.unseal(stored["sealed"], purpose))
+        return stored
+
+    def keyed(self, digest: bytes) -> bytes:
+        """A digest by which equal contents are found and short ones cannot be guessed.
+
+        Args:
+            digest: SHA-256 of the content.
 
         Returns:
-            HMAC-SHA-256; without keys SHA-256.
+            Its HMAC-SHA-256; without keys itself.
         """
-        if self._digest_key is None:
-            return hashlib.sha256(content).digest()
-        return hmac.digest(self._digest_key, content, "sha256")
+        return (
+            digest if self._digest_key is None else hmac.digest(self._digest_key, digest, "sha256")
+        )
 
     def _key(self, id: str, purpose: str) -> _Key:
         key = self._keys.get(id)
@@ -157,7 +180,7 @@ class _Key:
         from cryptography.hazmat.primitives.ciphers import algorithms, modes  # noqa: PLC0415
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
-        self._aead = AESGCM
+        self._aead: Any = AESGCM
         # A context that is made anew for each value costs more than all the rest.
         blocks = BlockCipher(algorithms.AES(key), modes.ECB())  # noqa: S305  no data: CMAC's block
         self._block = blocks.encryptor().update
@@ -166,19 +189,19 @@ class _Key:
 
     def seal(self, content: bytes, purpose: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._derived(nonce).encrypt(nonce[12:], content, purpose)
+        return nonce + bytes(self._derived(nonce).encrypt(nonce[12:], content, purpose))
 
     def unseal(self, sealed: bytes, purpose: str) -> bytes:
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415
 
         nonce, content = sealed[:NONCE_BYTES].ljust(NONCE_BYTES, b"\0"), sealed[NONCE_BYTES:]
         try:
-            opened: bytes = self._derived(nonce).decrypt(nonce[12:], content, purpose.encode())
+            opened = self._derived(nonce).decrypt(nonce[12:], content, purpose.encode())
         except InvalidTag:  # also where there is no whole tag
             raise DamagedCiphertext(
                 f"a value of {purpose} was changed, or is not sealed with this key of its id"
             ) from None
-        return opened
+        return bytes(opened)
 
     def _derived(self, nonce: bytes) -> Any:
         """AES-256-GCM for this nonce: CMAC in counter mode over its first half."""
