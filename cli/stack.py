@@ -130,6 +130,11 @@ class Stack:
                 [python, "-m", "cli", "worker", "--health-file", str(health)],
                 fresh(health),
             ),
+            self._service(
+                "console",
+                [python, "-m", "cli", "console", "--port", str(self.ports["console"])],
+                answers(f"{self.url('console')}/api/health"),
+            ),
         ]
 
     def _rasa(self, name: str, model: Path) -> Service:

@@ -47,10 +47,7 @@ _DENIED = re.compile(r"\b(never|not|don't|won't)\b", re.IGNORECASE)
 
 
 def warnings_of(template: Template) -> Iterator[str]:
-    """What is better written otherwise.
-
-    Words with two meanings: 47 CFR 64.1200(a)(10) and the carriers' lists. Questions that no
-    conversation waits for: requirement R130. Who texts, passwords and money: R160.
+    """What is better written otherwise in a template.
 
     Args:
         template: of notices.yml.
@@ -58,23 +55,36 @@ def warnings_of(template: Template) -> Iterator[str]:
     Yields:
         A sentence each, with what to write.
     """
-    text = _LINK.sub("", template.text)
+    yield from warnings_of_words(template.text, conversation=template.conversation)
+    if "{brand}" not in template.text:  # requirement R160: who texts out of the blue says who it is
+        yield "does not say who texts; begin it with {brand}"
+
+
+def warnings_of_words(words: str, *, conversation: bool) -> Iterator[str]:
+    """What is better written otherwise in any words that go out unasked.
+
+    Words with two meanings: 47 CFR 64.1200(a)(10) and the carriers' lists. Questions that no
+    conversation waits for: requirement R130. Passwords and money: R160.
+
+    Args:
+        words: with or without variables.
+        conversation: whether an answer is waited for.
+
+    Yields:
+        A sentence each, with what to write.
+    """
+    text = _LINK.sub("", words)
     for word in dict.fromkeys(_offered(text)):
         yield (
             f"offers {word} as an answer, which also opts out of texts or into them; "
             "offer C, R, X or a digit"
         )
-    if not template.conversation and ("?" in text or _WANTS_ANSWER.search(text)):
-        yield (
-            "asks for an answer, but begins no conversation; write `conversation: true`, or "
-            "say where to call"
-        )
+    if not conversation and ("?" in text or _WANTS_ANSWER.search(text)):
+        yield "asks for an answer, but begins no conversation; begin one, or say where to call"
     if any(_asks_for_secret(sentence) for sentence in _SENTENCE.split(text)):
         yield "asks for a password or for what opens an account; no text should do that"
-    if "{brand}" not in text:
-        yield "does not say who texts; begin it with {brand}"
-    words = _VARIABLE.sub("x" * VARIABLE_LENGTH, template.text)
-    segments = segment_count(transliterate(words, Level.SMART).text)
+    filled = _VARIABLE.sub("x" * VARIABLE_LENGTH, words)
+    segments = segment_count(transliterate(filled, Level.SMART).text)
     if segments > MOST_SEGMENTS:
         yield f"takes {segments} segments; {MOST_SEGMENTS} should do"
 
