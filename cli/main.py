@@ -15,7 +15,14 @@ from typing import Annotated
 
 import typer
 
-from cli import consent_commands, console_commands, key_commands, notices_commands
+from cli import (
+    consent_commands,
+    console_commands,
+    encryption_commands,
+    key_commands,
+    notices_commands,
+    privacy_commands,
+)
 from cli.failure import Failure, sentence
 
 app = typer.Typer(
@@ -29,6 +36,8 @@ app = typer.Typer(
 )
 
 app.add_typer(consent_commands.app, name="consent")
+app.add_typer(encryption_commands.app, name="encryption")
+app.add_typer(privacy_commands.app, name="privacy")
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(notices_commands.app, name="notices")
 app.command()(console_commands.console)
@@ -371,7 +380,7 @@ def upkeep(
         bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")
     ] = False,
 ) -> None:
-    """Forget what is older than `retention_days`; a worker does so every night."""
+    """Forget texts that are older than `retention_days`; a worker does so every night."""
     import asyncio
 
     from rich.console import Console

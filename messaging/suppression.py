@@ -115,12 +115,12 @@ async def keep_refusal(connection: Connection, phone: str, refusal: Refusal | No
         raise SettingsError(
             f"this phone has opted out, which must be remembered by a keyed hash; {ADVICE}"
         )
-    given = {"phone_hash": phone_hash(key, phone)}
+    hashed = phone_hash(key, phone)
     if refusal is None:
-        await connection.execute(FORGET, given)
+        await connection.execute(FORGET, {"phone_hash": hashed})
         return
-    given |= {"scope": refusal.scope, "since": refusal.since, "key_id": _key_id(key)}
-    await connection.execute(KEEP, given)
+    kept = {"scope": refusal.scope, "since": refusal.since, "key_id": _key_id(key)}
+    await connection.execute(KEEP, kept | {"phone_hash": hashed})
 
 
 def _same_key(used: bytes) -> bytes:
