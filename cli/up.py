@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
 from types import FrameType
@@ -21,6 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import ports as port_plan
+from cli.encryption import practice_keys
 from cli.failure import Failure
 from cli.phone import Lines, SimulatedPhone, converse
 from cli.project import Project
@@ -80,7 +82,8 @@ def up(project: Project, wish: Wish, console: Console) -> None:
             console.print("[green]✓[/] database  migrated, with the sample business in it")
             log = wish.data_dir / "logs" / "train.log"
             model = given or train(project, console, log)
-            running = Stack(project, wish.data_dir, ports, url, section)
+            keys = {} if named else practice_keys(wish.data_dir, datetime.now(UTC).date())
+            running = Stack(project, wish.data_dir, ports, url, section, keys)
             _start(supervisor, running, model, console)
             supervisor.changed = lambda: _describe(running, supervisor.pids)
             supervisor.changed()

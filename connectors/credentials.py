@@ -41,6 +41,7 @@ from connectors.setting_values import (
 )
 from connectors.settings import PAGES, Settings
 from database.encryption import DIGEST_KEY, KEYS, read_keys
+from database.encryption import DIGEST_KEY, KEYS, read_keys
 from messaging.consent import OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
@@ -197,6 +198,8 @@ def settings_from(
     read_keys(
         environ.get(KEYS, ""), environ.get(DIGEST_KEY, "")
     )  # a wrong one is told at the start
+    # Whoever has wrong keys is told before the first text.
+    read_keys(environ.get(KEYS, ""), environ.get(DIGEST_KEY, ""))
     where = f"{source}, {SECTION}"
     entries = dict(_mapping(section, where))
     sections = _mapping(entries.pop("gateways", {}), f"{where}.gateways")
