@@ -484,8 +484,12 @@ async def test_with_all_a_delay_is_told_each_time(pool):
 
 async def test_upkeep_forgets_what_was_said_an_hour_ago(pool):
     for minutes in (0, 2, 61):
-        await text_out(pool, f"at {minutes}", now=NOW - timedelta(minutes=minutes))
+        (id,) = await text_out(pool, f"at {minutes}", now=NOW - timedelta(minutes=minutes))
+        await put_into(pool, id, "sent")
+    await text_out(pool, "still held", now=NOW - timedelta(hours=9))
     gone = await prune(pool, RetentionPeriods(), NOW)
     assert gone == {"sent_body": 1}
     (row,) = await rows(pool, "SELECT count(*) FROM sent_body")
-    assert row["count"] == 2
+    assert row["count"] == 3
+    (copy,) = await text_out(pool, "still held")
+    assert await states(pool, [copy]) == ["duplicate"]
