@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    campaign_commands,
     consent_commands,
     console_commands,
     encryption_commands,
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(campaign_commands.app, name="campaign")
 app.add_typer(consent_commands.app, name="consent")
 app.add_typer(encryption_commands.app, name="encryption")
 app.add_typer(privacy_commands.app, name="privacy")

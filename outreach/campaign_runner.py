@@ -8,6 +8,7 @@ kept with it, so that several workers are not faster than one.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from uuid import UUID
 import structlog
 
 from database.pool import Connection, Pool
+from messaging.clock import Clock
 from messaging.notice_batches import enqueue_many
 from messaging.notices import NoticeDesk, Refused
 from messaging.quiet_hours import HORIZON_DAYS, Held
@@ -32,11 +34,14 @@ AHEAD_SECONDS = 10.0
 BATCH = 500
 """Texts in one transaction: their phones stay locked until it ends."""
 
+RUN_SECONDS = 58.0
+ROUND_SECONDS = 1.0
+
 EXPIRED = "campaign.expired"
 NO_HOUR = "campaign.no-hour"
 """No hour suits all places where the phone may be; ``linnet place`` says where it is."""
 
-RUNNING = "SELECT id FROM campaign WHERE state = 'running' ORDER BY id"
+RUNNING = "SELECT id, name FROM campaign WHERE state = 'running' ORDER BY id"
 CLAIM = "SELECT * FROM campaign WHERE id = %(id)s AND state = 'running' FOR UPDATE SKIP LOCKED"
 
 # Texts leave about in the order in which they were handed over, so what still waits is among the
@@ -81,6 +86,22 @@ WHERE campaign_id = %(id)s AND state = 'pending'
 PACED = "UPDATE campaign SET paced_until = %(until)s WHERE id = %(id)s"
 
 
+async def run(pool: Pool, desk: NoticeDesk, clock: Clock) -> None:
+    """Hand over what campaigns have due, for a minute or until none runs.
+
+    Args:
+        pool: of connections.
+        desk: takes the texts.
+        clock: for the time.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + RUN_SECONDS
+    while await advance(pool, desk, clock.now()):
+        if loop.time() >= end:
+            return
+        await asyncio.sleep(ROUND_SECONDS)
+
+
 async def advance(pool: Pool, desk: NoticeDesk, now: datetime) -> bool:
     """Hand over what is due of all running campaigns; says whether any runs.
 
@@ -92,8 +113,11 @@ async def advance(pool: Pool, desk: NoticeDesk, now: datetime) -> bool:
     async with pool.connection() as connection:
         rows = await (await connection.execute(RUNNING)).fetchall()
     for row in rows:
-        while await _batch(pool, desk, row["id"], now) == BATCH:
-            pass
+        try:
+            while await _batch(pool, desk, row["id"], now) == BATCH:
+                pass
+        except Exception:  # of this campaign: the others go on
+            log.exception("campaign.broken", campaign=row["name"])
     return bool(rows)
 
 
