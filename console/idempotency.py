@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from console.problems import KeyReused
 from database.pool import Connection
@@ -82,7 +82,7 @@ async def once(
             raise KeyReused("this Idempotency-Key stands for another request; take a new one")
         return Answer(row["status"], row["answer"], replayed=True)
     answer = await work()
-    values = {"digest": digest, "status": answer.status, "answer": Jsonb(answer.content)}
+    values = {"digest": digest, "status": answer.status, "answer": Json(answer.content)}
     await connection.execute(KEEP, named | values | {"now": now})
     return answer
 
