@@ -88,6 +88,7 @@ def test_in_whose_name_rules_speak():
         ("LINNET_FAILURE_MESSAGE", "Oh.", lambda s: s.failure_message, "Oh."),
         ("LINNET_DELAY_AFTER", "90", lambda s: s.delay_notice.after, timedelta(seconds=90)),
         ("LINNET_DELAY_AFTER", "0", lambda s: s.delay_notice, None),
+        ("LINNET_API_REQUESTS_PER_MINUTE", "60", lambda s: s.api_requests_per_minute, 60),
         ("LINNET_DELAY_MESSAGE", "Soon.", lambda s: s.delay_notice.body, "Soon."),
         (
             "TWILIO_NUMBERS",
