@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    appointment_commands,
     campaign_commands,
     consent_commands,
     console_commands,
@@ -23,6 +24,7 @@ from cli import (
     key_commands,
     notices_commands,
     privacy_commands,
+    reminder_commands,
 )
 from cli.failure import Failure, sentence
 
@@ -36,12 +38,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(appointment_commands.app, name="appointments")
 app.add_typer(campaign_commands.app, name="campaign")
 app.add_typer(consent_commands.app, name="consent")
 app.add_typer(encryption_commands.app, name="encryption")
 app.add_typer(privacy_commands.app, name="privacy")
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(notices_commands.app, name="notices")
+app.add_typer(reminder_commands.app, name="reminders")
 app.command()(console_commands.console)
 
 DataDir = Annotated[Path, typer.Option(help="Folder of all local state.", envvar="LINNET_DATA_DIR")]
