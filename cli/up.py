@@ -29,6 +29,7 @@ from cli.project import Project
 from cli.service import Postgres
 from cli.stack import Stack, read_section
 from cli.supervisor import TICK_SECONDS, Supervisor
+from cli.suppression_key import practice_suppression_key
 from cli.training import existing, train
 from connectors.credentials import load_settings
 from database.embedded import EmbeddedPostgres, write_private
@@ -82,7 +83,7 @@ def up(project: Project, wish: Wish, console: Console) -> None:
             console.print("[green]✓[/] database  migrated, with the sample business in it")
             log = wish.data_dir / "logs" / "train.log"
             model = given or train(project, console, log)
-            keys = {} if named else practice_keys(wish.data_dir, datetime.now(UTC).date())
+            keys = {} if named else _keys(wish.data_dir)
             running = Stack(project, wish.data_dir, ports, url, section, keys)
             _start(supervisor, running, model, console)
             supervisor.changed = lambda: _describe(running, supervisor.pids)
@@ -135,6 +136,12 @@ def _ignore_signals() -> None:
     """While the children end, which has its own time limit."""
     for number in ENDED_BY:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _keys(data_dir: Path) -> dict[str, str]:
+    """What is secret in this folder's database is so by these."""
+    today = datetime.now(UTC).date()
+    return {**practice_keys(data_dir, today), **practice_suppression_key(data_dir)}
 
 
 def _start_database(supervisor: Supervisor, wish: Wish, port: int) -> str:

@@ -53,7 +53,7 @@ class Place:
     @property
     def columns(self) -> list[str]:
         """All of them."""
-        return f"{self.identifier} {self.content} {self.derived} {self.other}".split()
+        return f"{self.other} {self.identifier} {self.content} {self.derived}".split()
 
 
 _FACTS = (
