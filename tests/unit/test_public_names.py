@@ -64,6 +64,10 @@ NAMES = {
         "Said Word agrees classify folded gateway_answers has_two_meanings is_autoreply is_tapback"
         " language_of reply_for"
     ),
+    "outreach.reminder_times": (
+        "Due is_missed_due is_recall_due missed_due plan due recall_due together"
+    ),
+    "practice.leads": "Lead MOST_MONTHS months_after parse_lead parse_leads parse_recall",
 }
 
 CONSTANTS = (str, int, float, tuple, frozenset)
