@@ -191,7 +191,7 @@ class _Key:
         blocks = BlockCipher(algorithms.AES(key), modes.ECB())  # noqa: S305  no data: CMAC's block
         self._block = blocks.encryptor().update
         self._lock = threading.Lock()
-        self._subkey = _doubled(self._block(bytes(16)))
+        self._subkeys = int.from_bytes(_doubled(self._block(bytes(16))) * 2)
 
     def seal(self, content: bytes, purpose: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -211,10 +211,9 @@ class _Key:
 
     def _derived(self, nonce: bytes) -> Any:
         """AES-256-GCM for this nonce: CMAC in counter mode over its first half."""
-        half = nonce[:12]
-        blocks = _xored(b"\0\1X\0" + half, self._subkey) + _xored(b"\0\2X\0" + half, self._subkey)
+        blocks = int.from_bytes(b"\0\1X\0" + nonce[:12] + b"\0\2X\0" + nonce[:12])
         with self._lock:
-            key = self._block(blocks)
+            key = self._block((blocks ^ self._subkeys).to_bytes(32))
         return self._aead(key)
 
 
@@ -224,10 +223,6 @@ def _doubled(block: bytes) -> bytes:
     if number >> 128:
         number = number ^ (1 << 128) ^ 0x87
     return number.to_bytes(16)
-
-
-def _xored(one: bytes, other: bytes) -> bytes:
-    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(16)
 
 
 @functools.cache
