@@ -216,9 +216,10 @@ def _fate(
     *,
     first: bool,
 ) -> Ready | Refused:
-    opted_out = talk["opted_out"] or not is_wanted(events, way.number, notice.lane, desk.consent)
-    refused = refusal(notice.lane, unreachable=talk["unreachable"], opted_out=talk["opted_out"])
-    if talk["unreachable"] or (opted_out and not notice.although_opted_out):
+    silent = talk["opted_out"] or not is_wanted(events, way.number, Lane.REMINDER, desk.consent)
+    refused = refusal(notice.lane, unreachable=talk["unreachable"], opted_out=silent)
+    wanted = not talk["opted_out"] and is_wanted(events, way.number, notice.lane, desk.consent)
+    if talk["unreachable"] or not (wanted or notice.although_opted_out):
         return refused
     hours = desk.hours
     decision = hours.rule(notice.phone, place, notice.lane, now) if hours else None

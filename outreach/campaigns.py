@@ -117,9 +117,11 @@ class Plan:
             variables: a value for each that is needed.
         """
         template = Template(self.name, self.text, self.notice_class, self.subject)
+        # A text that was changed may need less than its recipients were given.
+        needed = {name: variables[name] for name in template.variables}
         return Notice(
             phone=phone,
-            body=Templates({self.name: template}).render(self.name, variables),
+            body=Templates({self.name: template}).render(self.name, needed),
             lane=self.notice_class.lane,
             subject=self.subject,
             not_after=self.expires_at,
