@@ -32,13 +32,14 @@ NAMES = {
     ),
     "messaging.holidays": "Holiday Holidays SATURDAY SUNDAY",
     "messaging.logs": "configure_logging",
-    "messaging.masking": "SECRET hiding mask mask_body mask_number mask_text",
+    "messaging.masking": "SECRET hiding mask mask_body mask_number mask_sensitive mask_text",
     "messaging.media": "Attachment LARGEST MediaFile",
     "messaging.media_limits": (
         "Fitted Found NotCarried fit hindrance largest room_for_links with_link without_files"
     ),
     "messaging.media_types": "type_of",
-    "messaging.menus": "choose render",
+    "messaging.menus": "answer_of choose render",
+    "messaging.openings": "Begun Opening Taken taken",
     "messaging.quiet_hours": (
         "Cap Decision HORIZON_DAYS Held MessageClass Place Rule Rules Window decide"
     ),
