@@ -174,8 +174,11 @@ PLACES = (
         " withdrawn_at"),
     Place(
         table="practice_change", rows=f"appointment_id IN {VISITS}",
-        content="result", other="key kind appointment_id created_at", order="created_at",
-        change="result = result || jsonb_build_object('phone',"
+        identifier="key", content="result", other="kind appointment_id created_at",
+        order="created_at",
+        # A key may be made of the number; nobody repeats this change any more.
+        change="key = 'erased-' || gen_random_uuid(), "
+        " result = result || jsonb_build_object('phone',"
         f" 'erased-' || (SELECT customer_id FROM appointment WHERE id = appointment_id),"
         f" 'customer_name', '{ERASED}')",
     ),

@@ -49,7 +49,8 @@ from tests.integration.person import (
     say,
     where,
 )
-from tests.integration.reminding import desk
+from tests.integration.reminding import PHONE as VISITOR
+from tests.integration.reminding import Practice, desk, local
 
 NOW = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
 SECRET = "a-key-of-thirty-two-characters-or-more"
@@ -235,6 +236,23 @@ async def test_who_texts_again_is_a_new_person(pool, person, database_url):
         await say(pool, "hello")
     (turn,) = await rows(pool, "SELECT number FROM turn")
     assert turn["number"] == 1
+
+
+async def test_who_was_erased_is_reminded_of_nothing(pool):
+    practice, monday = Practice(pool), local(2026, 11, 23, 9)
+    await practice.load(monday)
+    for start in (local(2026, 11, 24, 9), local(2026, 11, 25, 9)):
+        await practice.book(start, monday)
+    assert await practice.remind(monday) == 1
+    await erase(pool, VISITOR, "Ana")
+    assert await practice.remind(local(2026, 11, 24, 9, 30)) == 0
+    await rows(
+        pool, "UPDATE appointment SET state = 'missed', updated_at = upper(during) RETURNING 1"
+    )
+    assert await practice.follow_up(local(2026, 11, 25, 12)) == 0
+    await rows(pool, "UPDATE appointment SET state = 'kept' RETURNING 1")
+    assert await practice.call_back(local(2027, 11, 25, 12)) == 0
+    assert await rows(pool, "SELECT FROM outbound_text") == []
 
 
 # -- keys --------------------------------------------------------------------------------------
@@ -519,6 +537,11 @@ async def test_of_whom_nothing_was_heard_for_ten_years_is_forgotten(pool, person
     assert await where(pool) == set()
     assert await notice(pool) == OPTED_OUT
     assert await faults(pool) == []
+
+
+async def test_of_whom_there_is_only_a_name_is_kept(pool):
+    await rows(pool, "INSERT INTO customer (phone, name) VALUES ('+12125550123', 'Bo') RETURNING 1")
+    assert await unheard(pool, RetentionPeriods(), datetime.now(UTC) + LATER) == 0
 
 
 async def test_a_last_text_that_is_forgotten_still_counts(pool):

@@ -65,6 +65,17 @@ NAMES = {
         "Said Word agrees classify folded gateway_answers has_two_meanings is_autoreply is_tapback"
         " language_of reply_for"
     ),
+    "outreach.alerts": "APPROVALS missing_approvals objection",
+    "outreach.audience": (
+        "Audience BATCH BadAudience CsvAudience KEPT_REJECTIONS Recipient Report Sieve column_name"
+    ),
+    "outreach.campaigns": (
+        "BadCampaign CLASSES Campaign CampaignState Plan UnknownCampaign WrongStep moment_in"
+    ),
+    "outreach.template_check": "MOST_SEGMENTS VARIABLE_LENGTH warnings_of warnings_of_words",
+    "outreach.templates": (
+        "NoticeClass Template Templates UnknownTemplate WrongVariables load_templates"
+    ),
     "outreach.reminder_times": (
         "Due is_missed_due is_recall_due missed_due plan due recall_due together"
     ),
