@@ -10,8 +10,11 @@ from itertools import permutations
 import psycopg
 import pytest
 
+from messaging.clock import SystemClock
 from messaging.consent import Direction
+from messaging.jobs import Tools, jobs_app
 from messaging.phone_hours import QuietHours
+from messaging.retention_periods import RetentionPeriods
 from messaging.rule_files import read_rules
 from outreach import campaign_actions as actions
 from outreach import campaign_runner as runner
@@ -21,6 +24,7 @@ from outreach.campaign_preview import preview
 from outreach.campaign_results import counts
 from outreach.campaign_runner import advance
 from outreach.campaigns import CampaignState, UnknownCampaign, WrongStep
+from outreach.jobs import register
 from outreach.templates import NoticeClass
 from tests.integration.campaigning import (
     NOON,
@@ -393,3 +397,14 @@ async def test_a_preview_says_what_then_happens(pool):
     await actions.start(pool, "one", "Ann", NOON)
     await advance(pool, desk(HOURS), NOON)
     assert (await state(pool))[1] == {"enqueued": 3, **found.refused}
+
+
+async def test_a_worker_runs_what_was_started(pool):
+    await started(pool, plan(), phones(3))
+    tools = Tools({}, None, SystemClock(), RetentionPeriods(), desk())
+    app = jobs_app(pool, tools, [register])
+    gone = asyncio.create_task(app.tasks["linnet.campaigns"].func(timestamp=0))
+    await until(lambda: rows(pool, "SELECT FROM outbound_text OFFSET 2"))
+    await rows_written(pool, "UPDATE outbound_text SET state = 'failed', error_code = 'test'")
+    await asyncio.wait_for(gone, 10)  # it ends where nothing runs any more
+    assert (await state(pool))[0] is CampaignState.DONE
