@@ -25,6 +25,7 @@ from cli import (
     notices_commands,
     privacy_commands,
     reminder_commands,
+    webhook_commands,
 )
 from cli.failure import Failure, sentence
 
@@ -46,6 +47,7 @@ app.add_typer(privacy_commands.app, name="privacy")
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(notices_commands.app, name="notices")
 app.add_typer(reminder_commands.app, name="reminders")
+app.add_typer(webhook_commands.app, name="webhooks")
 app.command()(console_commands.console)
 
 DataDir = Annotated[Path, typer.Option(help="Folder of all local state.", envvar="LINNET_DATA_DIR")]

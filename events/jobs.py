@@ -41,4 +41,4 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
     @app.periodic(cron="20 4 * * *")
     @app.task(name="linnet.events-upkeep")
     async def forget(timestamp: int) -> None:  # noqa: ARG001  given by its name
-        await prune(pool, tools.retention_days, tools.clock.now())
+        await prune(pool, tools.retention.texts, tools.clock.now())
