@@ -12,16 +12,16 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from console import notifications, previews, template_list
 from console.context import CONNECT_SECONDS, Context, Given
+from console.model import Model
 from console.openapi import document
 from console.problems import add_handlers
 from console.request_guard import RequestGuard
 
 
-class Health(BaseModel):
+class Health(Model):
     """Whether it can do what it is for."""
 
     status: str
@@ -49,6 +49,7 @@ def make_app(context: Context) -> FastAPI:
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
     app.state.context = context
@@ -62,12 +63,12 @@ def make_app(context: Context) -> FastAPI:
         tags=["health"],
         response_model=Health,
         responses={503: {"model": Health, "description": "The database does not answer."}},
-    )(health)
+    )(show_health)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     return app
 
 
-async def health(context: Given) -> JSONResponse:
+async def show_health(context: Given) -> JSONResponse:
     """Whether it can do what it is for; needs no key."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):

@@ -59,7 +59,7 @@ IdempotencyKey = Annotated[
     response_model=Taken,
     responses=answers(409, also={200: {"model": Taken, "description": "A dry run."}}),
 )
-async def send(
+async def send_notification(
     order: NotificationOrder, caller: MayWrite, context: Given, key: IdempotencyKey = None
 ) -> JSONResponse:
     """Put a text into the outbox, with all rules: consent, quiet hours, caps, duplicates.
@@ -123,7 +123,7 @@ def _refused(refused: Refused) -> Answer:
 
 
 @router.get("", response_model=Page, responses=answers(), dependencies=[MAY_READ])
-async def page(
+async def list_notifications(
     context: Given,
     to: Annotated[PhoneNumber | None, Query(description="Only those to this phone.")] = None,
     state: Annotated[State | None, Query(description="Only those that are so far.")] = None,
@@ -147,7 +147,7 @@ async def page(
     responses=answers(404),
     dependencies=[MAY_READ],
 )
-async def show(id: UUID, context: Given) -> ReportWithEvents:
+async def show_notification(id: UUID, context: Given) -> ReportWithEvents:
     """How far a notification is, and all that happened to each of its texts."""
     now = context.clock.now()
     async with context.pool.connection(timeout=CONNECT_SECONDS) as connection:
@@ -168,7 +168,7 @@ async def show(id: UUID, context: Given) -> ReportWithEvents:
 
 
 @router.post("/{id}/withdraw", response_model=Withdrawn, responses=answers(404))
-async def take_back(id: UUID, caller: MayWrite, context: Given) -> Withdrawn:
+async def withdraw_notification(id: UUID, caller: MayWrite, context: Given) -> Withdrawn:
     """Take back those texts of a notification that still wait. Asked twice, it does nothing."""
     now = context.clock.now()
     async with (

@@ -13,7 +13,7 @@ ANSWERS = frozenset({200, 202})
 """Of HTTP, where what was asked for was done; everything else is a problem."""
 
 PROBLEMS = {
-    400: "Not JSON, or not with a key of the kind that the header takes.",
+    400: "The body is not JSON, or none that a database can keep.",
     401: "No key, or one that is none (any more).",
     403: "The key lacks the scope.",
     404: "There is no such thing.",

@@ -11,7 +11,6 @@ import phonenumbers
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     StrictBool,
@@ -19,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from console.model import Model
 from console.problems import Invalid
 from messaging.media import Attachment
 from messaging.notices import Notice
@@ -95,7 +95,7 @@ Payload = Annotated[
 ]
 
 
-class _Checked(BaseModel):
+class _Checked(Model):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
@@ -204,7 +204,7 @@ class NotificationOrder(WordsOrder):
     """When it is of no use any more, however long it was held."""
     conversation: ConversationOrder | None = None
     dry_run: StrictBool = False
-    """Whether to do all of it and then undo it."""
+    """Whether to do all of it and undo it."""
 
     def warnings(self, templates: Templates) -> list[str]:
         """What is better said otherwise, where it begins no conversation."""

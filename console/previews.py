@@ -7,10 +7,11 @@ from datetime import datetime
 from uuid import uuid4
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from console.access import MAY_READ
 from console.context import Context, Given
+from console.model import Model
 from console.openapi import answers
 from console.orders import WordsOrder
 from console.reports import Cost, Hold, cost, text_report
@@ -22,7 +23,7 @@ from messaging.outbox import NewText, texts_for
 router = APIRouter(prefix="/api/notifications", tags=["notifications"])
 
 
-class Wording(BaseModel):
+class Wording(Model):
     """One text as it would leave."""
 
     text: str
@@ -39,7 +40,7 @@ class Wording(BaseModel):
     """What would be written otherwise to keep it GSM-7."""
 
 
-class AtGateway(BaseModel):
+class AtGateway(Model):
     """What would leave over one gateway."""
 
     gateway: str
@@ -48,14 +49,14 @@ class AtGateway(BaseModel):
     texts: list[Wording]
 
 
-class Refusal(BaseModel):
+class Refusal(Model):
     """Why nothing would be sent."""
 
     code: str
     staff: str
 
 
-class Preview(BaseModel):
+class Preview(Model):
     """What would become of a text."""
 
     text: str
@@ -70,7 +71,7 @@ class Preview(BaseModel):
 
 
 @router.post("/preview", response_model=Preview, responses=answers(), dependencies=[MAY_READ])
-async def preview(order: WordsOrder, context: Given) -> Preview:
+async def preview_notification(order: WordsOrder, context: Given) -> Preview:
     """Show the words, their segments and price at each gateway, and what would hold or forbid them.
 
     Nothing is sent, and nothing of it is kept.

@@ -28,9 +28,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
+from console.model import Model
 from messaging.errors import DatabaseUnavailable, LinnetError, UnknownSender
 from outreach.templates import UnknownTemplate, WrongVariables
 
@@ -41,14 +42,14 @@ AGAIN_SECONDS = 5
 """When to come back after the database was away."""
 
 
-class FieldProblem(BaseModel):
+class FieldProblem(Model):
     """What is wrong with one part of a request."""
 
     field: str
     message: str
 
 
-class Problem(BaseModel):
+class Problem(Model):
     """Problem details, RFC 9457."""
 
     model_config = ConfigDict(

@@ -8,15 +8,16 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from console.model import Model
 from messaging.prices import Prices
 from messaging.states import TextState, word, worst
 
 State = Literal["pending", "sent", "delivered", "failed", "unknown"]
 
 
-class Cost(BaseModel):
+class Cost(Model):
     """What the gateway will charge, as far as prices are configured."""
 
     amount: str
@@ -24,7 +25,7 @@ class Cost(BaseModel):
     currency: str
 
 
-class Hold(BaseModel):
+class Hold(Model):
     """Why a text waits."""
 
     until: datetime
@@ -32,14 +33,14 @@ class Hold(BaseModel):
     reason: str
 
 
-class Fault(BaseModel):
+class Fault(Model):
     """Why a text was not delivered."""
 
     code: str
     staff: str
 
 
-class Event(BaseModel):
+class Event(Model):
     """Something that happened to a text."""
 
     at: datetime
@@ -48,7 +49,7 @@ class Event(BaseModel):
     detail: str
 
 
-class TextReport(BaseModel):
+class TextReport(Model):
     """One text of a notification; a long one has several."""
 
     id: UUID
@@ -66,7 +67,7 @@ class TextStory(TextReport):
     events: list[Event]
 
 
-class Taken(BaseModel):
+class Taken(Model):
     """A notification that was put into the outbox; or would be, in a dry run."""
 
     id: UUID | None
@@ -80,7 +81,7 @@ class Taken(BaseModel):
     dry_run: bool
 
 
-class Report(BaseModel):
+class Report(Model):
     """A notification and how far it is: as far as the worst of its texts."""
 
     id: UUID
@@ -103,7 +104,7 @@ class ReportWithEvents(Report):
     texts: list[TextStory]  # type: ignore[assignment]
 
 
-class Page(BaseModel):
+class Page(Model):
     """Some notifications, the newest first."""
 
     notifications: list[Report]
@@ -111,7 +112,7 @@ class Page(BaseModel):
     """What to hand in as `after` to go on; none at the end."""
 
 
-class Withdrawn(BaseModel):
+class Withdrawn(Model):
     """What became of a wish to take a notification back."""
 
     withdrawn: list[UUID]

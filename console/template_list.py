@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from console.access import MAY_READ_TEMPLATES
 from console.context import Given
+from console.model import Model
 from console.openapi import answers
 from outreach.template_check import warnings_of
 from outreach.templates import NoticeClass
@@ -14,7 +15,7 @@ from outreach.templates import NoticeClass
 router = APIRouter(prefix="/api/templates", tags=["templates"])
 
 
-class TemplateReport(BaseModel):
+class TemplateReport(Model):
     """A text with variables."""
 
     name: str
@@ -28,14 +29,14 @@ class TemplateReport(BaseModel):
     warnings: list[str]
 
 
-class TemplateList(BaseModel):
+class TemplateList(Model):
     """All of them."""
 
     templates: list[TemplateReport]
 
 
 @router.get("", response_model=TemplateList, responses=answers(), dependencies=[MAY_READ_TEMPLATES])
-async def templates(context: Given) -> TemplateList:
+async def list_templates(context: Given) -> TemplateList:
     """All texts by name, and what is better written otherwise in them."""
     return TemplateList(
         templates=[

@@ -213,6 +213,7 @@ async def test_a_long_text_is_one_notification(api, pool):
     assert told["texts"][1]["error"] == {"code": "30007", "staff": "blocked"}
     (found,) = (await api.get("/api/notifications?state=failed")).json()["notifications"]
     assert found["id"] == taken["id"]
+    assert (await api.get("/api/notifications?state=pending")).json()["notifications"] == []
 
 
 async def rows_set(pool, statement, values):
@@ -442,6 +443,7 @@ BAD = {
     "no JSON": (b"to=+12125550100", 400, "not JSON"),
     "no UTF-8": (b'{"to": "\xff"}', 400, "not JSON"),
     "empty": (b"", 422, ""),
+    "larger": (b" " * 20_000_000, 413, "65536 bytes"),
     "large": (b" " * 70_000, 413, "65536 bytes"),
 }  # fmt: skip
 
@@ -517,9 +519,17 @@ async def test_the_document_names_every_route_and_its_scope(context):
         for method, operation in operations.items()
     }
     assert found.pop(("GET", "/api/health")) is None
+    names = [
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+    ]
+    assert "send_notification" in names
+    assert len(set(names)) == len(names)
     assert found == {route: [{"apiKey": [scope]}] for route, scope in ROUTES.items()}
     assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
     orders = document["components"]["schemas"]["NotificationOrder"]
+    assert orders["properties"]["dry_run"]["description"] == "Whether to do all of it and undo it."
     assert orders["properties"].keys() >= {"class", "from", "to", "conversation"}
     for example in orders["examples"]:
         Draft202012Validator(orders | {"components": document["components"]}).validate(example)
