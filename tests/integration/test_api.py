@@ -17,18 +17,20 @@ from jsonschema import Draft202012Validator
 from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
+import console.jobs
 from connectors.credentials import load_settings
 from connectors.gateways.base import Accepted, Receipt, Status
 from console import notification_table
 from console.api_keys import Scope, create, revoke
 from console.app import make_app
 from console.context import Context
-from console.idempotency import forget
 from database.pool import make_pool
 from messaging.consent import ConsentEvent, Direction, Method
 from messaging.consent_changes import record
 from messaging.inbox import store_events
+from messaging.jobs import Tools, jobs_app
 from messaging.masking import mask
+from messaging.retention_periods import RetentionPeriods
 from outreach.templates import load_templates
 from tests.integration.engine import (
     OURS,
@@ -252,8 +254,10 @@ async def test_the_same_key_stands_for_one_request_of_one_caller(api, pool, cloc
     clock.at += timedelta(hours=24, seconds=1)
     later = {**READY, "variables": {"item": "frame"}}
     assert (await api.post("/api/notifications", json=later, headers=named)).status_code == 202
-    async with pool.connection() as connection:
-        assert await forget(connection, clock.at) == 1
+    plan = load_settings(PROJECT / "credentials.yml").worker_plan
+    assert console.jobs.register in plan.jobs
+    app = jobs_app(pool, Tools({}, None, clock, RetentionPeriods()), [console.jobs.register])
+    await app.tasks["linnet.forget-api-requests"](timestamp=0)
     assert len(await rows(pool, "SELECT FROM api_request")) == 1
 
 
