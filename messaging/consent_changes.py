@@ -86,7 +86,7 @@ async def record_change(connection: Connection, change: ConsentChange) -> None:
     assert row is not None  # noqa: S101  a text is kept while its turn runs
     asked = {"question": change.question, "request_id": row["external_id"]}
     await connection.execute(QUESTION, asked | {"conversation_id": row["conversation_id"]})
-    if change.direction in {Direction.REVOKE, Direction.PENDING}:
+    if change.direction is Direction.REVOKE:  # while we only ask, messaging/holding.py holds them
         here = row["number"] if change.opt_out_scope is OptOutScope.NUMBER else None
         await connection.execute(DROP_NOTICES, {"phone": row["phone"], "number": here})
     event = ConsentEvent(

@@ -142,6 +142,27 @@ async def test_while_we_ask_whether_texts_are_wanted_a_notice_waits(pool, databa
         await until(sent)
 
 
+async def test_a_notice_that_waits_in_the_outbox_leaves_once_texts_are_wanted(pool, database_url):
+    await notice(pool)
+    gateway = ScriptedGateway()
+    async with worker(pool, database_url):
+        await say(pool, "too many texts")
+        assert (await the_text(pool))["state"] == "pending"
+        async with delivery_worker(pool, database_url, gateway):
+
+            async def held():
+                return await rows(pool, "SELECT FROM text_event WHERE code = 'consent-pending'")
+
+            await until(held)
+            await say(pool, "no")
+            await rows(pool, "UPDATE outbound_text SET next_attempt_at = now() RETURNING 1")
+
+            async def sent():
+                return (await the_text(pool))["state"] == "sent"
+
+            await until(sent)
+
+
 async def test_a_notice_whose_question_nobody_answers_expires(pool):
     await notice(pool)
     await rows(
