@@ -204,7 +204,7 @@ def downgrade() -> None:
     op.execute(DOWNGRADE)
 
 
-def _content(row: Mapping[str, Any]) -> dict[str, Any]:
+def _content(row: Mapping[Any, Any]) -> dict[str, Any]:
     own = {"id", "salt", "commitment", "hash"}
     return {name: value for name, value in row.items() if name not in own and value is not None}
 

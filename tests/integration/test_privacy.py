@@ -21,6 +21,7 @@ from cli.suppression_key import practice_suppression_key
 from connectors.gateways.base import Inbound, Receipt, Status
 from database.alone import alone
 from database.encryption import DIGEST_KEY, KEYS, cipher
+from database.migrate import migrate
 from messaging.consent import ConsentEvent, Direction, Method
 from messaging.consent_changes import record
 from messaging.consent_table import redact, verify
@@ -417,6 +418,21 @@ async def test_what_is_sealed_in_the_ledger_is_read_and_proved_as_it_was_said(po
     assert "stop it" in out.export_text()
 
 
+async def test_the_schema_before_takes_a_ledger_back_unless_somebody_was_erased(pool, database_url):
+    await put(pool, said(Direction.REVOKE, body="stop"), said(Direction.REVOKE, OTHER))
+    async with pool.connection() as connection, connection.transaction():
+        await redact(connection, PHONE)
+    with pytest.raises(RuntimeError, match="restore a backup"):
+        await asyncio.to_thread(migrate, database_url, "base")
+    assert await faults(pool) == []
+
+
+async def test_a_ledger_that_nobody_was_erased_from_can_be_taken_back(pool, database_url):
+    await put(pool, said(Direction.REVOKE, body="stop"), said(Direction.REVOKE, OTHER))
+    await asyncio.to_thread(migrate, database_url, "base")
+    assert await rows(pool, "SELECT FROM pg_tables WHERE tablename = 'consent_event'") == []
+
+
 # -- on disk -----------------------------------------------------------------------------------
 
 
@@ -462,6 +478,17 @@ async def test_an_export_has_all_that_is_known(pool, person):
     (audit,) = await rows(pool, "SELECT * FROM privacy_audit")
     assert (audit["action"], audit["actor"]) == ("export", "Ana")
     assert audit["rows"]["inbound_text"] == 2
+
+
+async def test_an_export_of_what_is_sealed_can_be_read(pool, sealing, database_url):
+    async with turn_worker(pool, database_url, Echo()):
+        await say(pool, "my itchy zebra")
+    await put(pool, said(Direction.GRANT, body="a quokka"))
+    assert await where(pool) == {"conversation", "outbound_text", "consent_event"}  # the number
+    told = await export(pool, PHONE, "Ana", NOW)
+    assert told["tables"]["inbound_text"][0]["body"] == "my itchy zebra"
+    assert told["tables"]["outbound_text"][0]["body"] == "You said: my itchy zebra"
+    assert told["tables"]["consent_event"][0]["body"] == "a quokka"
 
 
 async def test_an_export_with_files_is_a_private_zip(person, database_url, tmp_path):
