@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 import messaging.jobs
 from messaging.jobs import Tools, run_jobs
+from messaging.retention_periods import RetentionPeriods
 from outreach.jobs import register
 from tests.integration.engine import ScriptedGateway, delivery_worker, rows, until
 from tests.integration.reminding import TEXTS, Practice, local
@@ -38,7 +39,9 @@ def in_the_project_and_quick(monkeypatch):
 
 @asynccontextmanager
 async def workers(practice: Practice, url: str, now: datetime, count: int):
-    tools = Tools({}, None, SetClock(now), 400, practice.desk, TEXTS.common)
+    tools = Tools(
+        {}, None, SetClock(now), RetentionPeriods(), notices=practice.desk, common=TEXTS.common
+    )
     async with AsyncExitStack() as stack:
         for _ in range(count):
             task = asyncio.create_task(run_jobs(url, tools, [register]))
