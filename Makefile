@@ -54,6 +54,7 @@ bench: $(SYNCED)
 	$(BIN)/python -m bench.turns
 	$(BIN)/python -m bench.delivery
 	$(BIN)/python -m bench.chaos
+	$(BIN)/python -m bench.campaign
 	$(BIN)/python -m bench.nlu
 	$(BIN)/python -m bench.entities
 	$(BIN)/python -m bench.dates
