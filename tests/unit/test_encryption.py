@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli import doctor
 from cli.encryption import key_lines, practice_keys
 from connectors.credentials import settings_from
 from connectors.gateways.base import Inbound
@@ -152,6 +153,23 @@ def test_the_practice_stack_keeps_its_keys_to_itself(tmp_path, monkeypatch):
         cipher.cache_clear()
         assert len(cipher().key_ids) == keys
     cipher.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("keys", "state", "found"),
+    [
+        ("", "warn", "texts are stored as they are"),
+        (f"new:{LINE},old:{LINE}", "ok", "texts are sealed with new; old only read"),
+        ("new:short", "fail", "expected 32 bytes"),
+    ],
+)
+def test_the_doctor_tells_whether_texts_are_sealed(monkeypatch, keys, state, found):
+    monkeypatch.setenv("LINNET_ENCRYPTION_KEYS", keys)
+    monkeypatch.setenv("LINNET_DIGEST_KEY", LINE)
+    cipher.cache_clear()
+    finding = doctor._encryption()
+    cipher.cache_clear()
+    assert (finding.state, found in finding.found) == (state, True)
 
 
 TEXT = Inbound("SM1", "+12125550100", "+12125550142", "my knee hurts")

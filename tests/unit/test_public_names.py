@@ -21,9 +21,10 @@ NAMES = {
     "messaging.cost": "Cost cost_of",
     "messaging.duplicates": "Claim digest_of is_limited",
     "messaging.errors": (
-        "ActionServerFailed AssistantFailed AssistantTimedOut DatabaseUnavailable DuplicateText"
-        " Forbidden LinnetError LookUpFailed MalformedRequest MediaRefused SettingsError TooLarge"
-        " TurnLost UnknownGateway WebhookRefused WrongMethod"
+        "ActionServerFailed AssistantFailed AssistantTimedOut DamagedCiphertext DatabaseUnavailable"
+        " DuplicateText Forbidden LinnetError LookUpFailed MalformedRequest MediaRefused"
+        " SettingsError TooLarge TurnLost UnknownGateway UnknownKey UnknownSender Unreadable"
+        " WebhookRefused WrongMethod"
     ),
     "messaging.gsm7": "Change Transliterated names transliterate",
     "messaging.health": (
@@ -49,6 +50,10 @@ NAMES = {
     ),
     "messaging.rule_files": (
         "HOLIDAYS HOURS courtesy parse_window parse_zone read_holidays read_rules"
+    ),
+    "messaging.sealed": (
+        "EVENT FILE INBOUND_BODY MENU OUTBOUND_BODY PAGE_BODY PROMPT SPOOLED is_session_start"
+        " seal_event unseal_event"
     ),
     "messaging.segments": (
         "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count unit_count"
