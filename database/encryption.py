@@ -28,7 +28,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from database.url import data_dir
+from database.local_state import data_dir
 from messaging.errors import DamagedCiphertext, SettingsError, UnknownKey
 
 KEYS = "LINNET_ENCRYPTION_KEYS"

@@ -17,15 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from database.local_state import data_dir
+
 # The rest is imported where it is used: with DATABASE_URL set, as in production, a process is
 # to start without the tools for migrations and for an embedded server.
-
-DATA_DIR = ".linnet"
-
-
-def data_dir() -> Path:
-    """The folder of all local state: ``LINNET_DATA_DIR``, else ``.linnet`` in this folder."""
-    return Path(os.environ.get("LINNET_DATA_DIR") or DATA_DIR).absolute()
 
 
 @functools.cache

@@ -12,8 +12,8 @@ import hmac
 import os
 from collections.abc import Mapping, Sequence
 
+from database.local_state import data_dir
 from database.pool import Connection
-from database.url import data_dir
 from messaging.consent import ConsentEvent, Direction, Method, Refusal
 from messaging.errors import SettingsError
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from database.encryption import cipher
-from database.url import data_dir
+from database.local_state import data_dir
 from messaging.errors import Unreadable
 from messaging.sealed import SPOOLED
 from messaging.spool import ASIDE, ENDING
