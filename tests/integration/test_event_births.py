@@ -11,7 +11,7 @@ import pytest
 from connectors.gateways.base import Receipt
 from database.pool import Pool
 from events.emitting import emit
-from events.endpoints import pause
+from events.endpoints import pause, remove
 from events.payloads import StoredEvent, data_of
 from events.types import TYPES
 from messaging.clock import SystemClock
@@ -39,6 +39,15 @@ NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)  # a Sunday
 URL = "http://127.0.0.1:1/hook"
 ANN = {"phone": PHONE, "name": "Ann Lee", "service": "eye_exam", "location": "downtown"}
 WHEN = {"start": datetime(2026, 11, 27, 15, tzinfo=UTC), "now": NOW}
+
+
+STORE = """
+WITH talk AS (
+    INSERT INTO conversation (id, gateway, number, phone, created_at)
+    SELECT id, 'twilio', '+12125550142', id::text, now() FROM gen_random_uuid() AS id RETURNING id)
+INSERT INTO inbound_text (conversation_id, gateway, external_id, body, received_at)
+SELECT id, 'twilio', id::text, 'Hello', now() FROM talk
+"""
 
 
 async def data(pool: Pool) -> list[dict]:
@@ -332,3 +341,19 @@ async def test_an_event_of_what_was_erased_has_no_data(pool):
     async with pool.connection() as connection:
         for gone in ({"source_id": "999"}, {"source": "appointment"}):
             assert await data_of(connection, replace(event, **gone)) is None
+
+
+async def test_no_transaction_waits_because_of_events(pool):
+    """Texts go on while an endpoint is changed, and it is changed while texts are stored."""
+    first, _ = await endpoint_at(pool, URL)
+    second, _ = await endpoint_at(pool, URL)
+    quickly = "SET LOCAL lock_timeout = '1s'"
+    async with pool.connection() as storing, storing.transaction():
+        await storing.execute(quickly)
+        await storing.execute(STORE)
+        async with pool.connection() as changing, changing.transaction():
+            await changing.execute(quickly)
+            await pause(changing, first, "by staff")
+            await remove(changing, second)
+            await storing.execute(STORE)
+    assert len(await rows(pool, EVENTS)) == 2
