@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import psycopg
@@ -13,7 +13,7 @@ import pytest
 from messaging.clock import SystemClock
 from messaging.consent import Direction
 from messaging.jobs import Tools, jobs_app
-from messaging.phone_hours import QuietHours
+from messaging.phone_hours import SPREAD_SECONDS, QuietHours
 from messaging.retention_periods import RetentionPeriods
 from messaging.rule_files import read_rules
 from outreach import campaign_actions as actions
@@ -198,10 +198,9 @@ async def test_out_of_hours_nothing_waits_in_the_outbox(pool):
     night = NOON + timedelta(hours=12)
     await advance(pool, desk(HOURS), night)
     assert await rows(pool, TEXTS) == []
-    due = await rows(pool, "SELECT min(due_at) AS first FROM campaign_recipient")
-    assert due[0]["first"] == NOON.replace(day=17, hour=13) + (
-        due[0]["first"] - due[0]["first"].replace(minute=0, second=0, microsecond=0)
-    )
+    opening = NOON.replace(day=17, hour=13)
+    for row in await rows(pool, "SELECT due_at FROM campaign_recipient"):
+        assert opening <= row["due_at"] < opening + timedelta(seconds=SPREAD_SECONDS)
     await advance(pool, desk(HOURS), NOON + timedelta(days=1))
     assert len(await rows(pool, TEXTS)) == 3
 
@@ -408,3 +407,39 @@ async def test_a_worker_runs_what_was_started(pool):
     await rows_written(pool, "UPDATE outbound_text SET state = 'failed', error_code = 'test'")
     await asyncio.wait_for(gone, 10)  # it ends where nothing runs any more
     assert (await state(pool))[0] is CampaignState.DONE
+
+
+async def test_each_gets_it_at_ten_on_its_own_clock_on_the_sunday_of_the_change(pool):
+    due = {  # the hour, UTC, at which it is ten there
+        "+12125550100": 15,  # New York
+        "+13125550100": 16,  # Chicago
+        "+16025550100": 17,  # Phoenix, which does not change
+        "+13105550100": 18,  # Los Angeles
+        "+18085550100": 20,  # Honolulu
+        "+19075550100": 20,  # Alaska: Anchorage has its ten at 19, Adak an hour later
+    }
+    when = datetime(2026, 11, 1, 10)  # noqa: DTZ001  on each clock
+    await started(pool, plan(starts_on_clock=when), due)
+    seen = {}
+    for quarter in range(14 * 4, 22 * 4):
+        now = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=15 * quarter)
+        await advance(pool, desk(HOURS), now)
+        for row in await rows(pool, TEXTS):
+            seen.setdefault(row["recipient"], now)
+    assert seen == {phone: datetime(2026, 11, 1, hour, tzinfo=UTC) for phone, hour in due.items()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"text": "Hello {nickname}"}, "needs other columns"),
+        ({"starts_at": NOON}, "needs the recipients again"),
+    ],
+)
+async def test_a_change_that_the_recipients_do_not_fit(pool, changed, why):
+    await made(pool, plan(), phones(2))
+    with pytest.raises(BadAudience, match=why):
+        await actions.edit(pool, plan(**changed), None, "Ann", NOON, lambda _: None)
+    async with pool.connection() as connection:
+        kept = await table.find(connection, "one")
+    assert (kept.plan, kept.version, kept.state) == (plan(), 1, "ready")

@@ -112,7 +112,7 @@ async def test_each_fares_as_it_would_alone(pool):
     await prepared(pool)
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         st.lists(NOTICES, min_size=1, max_size=12),
         st.sampled_from([NOON, NOON + timedelta(hours=12)]),
