@@ -8,6 +8,12 @@ import importlib
 import pytest
 
 NAMES = {
+    "events.emitting": "EMIT emit",
+    "events.schedule": (
+        "BUSY BUSY_SECONDS DELAYS JITTER LONGEST_WAIT_SECONDS asked_wait next_delay"
+    ),
+    "events.signing": "PREFIX SECRET_BYTES new_secret signed_headers",
+    "events.types": "APPOINTMENT CONSENT CONVERSATION MESSAGE OUTBOUND PING matching",
     "messaging.assistant": "Answer Assistant Option Prompt Reply TurnInput",
     "messaging.area_codes": "KnownPlace NOT_CONTIGUOUS Source is_state place_of",
     "messaging.attachments": "KEPT_MOST KEPT_SECONDS MediaCheck",
