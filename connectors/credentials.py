@@ -41,7 +41,6 @@ from connectors.setting_values import (
 )
 from connectors.settings import PAGES, Settings
 from database.encryption import DIGEST_KEY, KEYS, read_keys
-from database.encryption import DIGEST_KEY, KEYS, read_keys
 from messaging.consent import OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
@@ -195,9 +194,6 @@ def settings_from(
     Raises:
         SettingsError: with the place and what to write there.
     """
-    read_keys(
-        environ.get(KEYS, ""), environ.get(DIGEST_KEY, "")
-    )  # a wrong one is told at the start
     # Whoever has wrong keys is told before the first text.
     read_keys(environ.get(KEYS, ""), environ.get(DIGEST_KEY, ""))
     where = f"{source}, {SECTION}"
