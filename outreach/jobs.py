@@ -6,6 +6,7 @@ from procrastinate import App
 
 from database.pool import Pool
 from messaging.jobs import Tools
+from outreach import requested
 
 
 def register(app: App, pool: Pool, tools: Tools) -> None:
@@ -16,3 +17,4 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
         pool: for the jobs and what they do.
         tools: what they work with.
     """
+    requested.register(app, pool, tools)

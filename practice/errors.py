@@ -8,6 +8,7 @@ PracticeError
 ├── AlreadyCancelled   the appointment was cancelled before
 ├── UnknownService     there is no such service
 ├── UnknownLocation    there is no such location
+├── RemindersFull      the phone has asked for as many reminders as can wait
 └── KeyReused          one idempotency key stands for two changes
 """
 
@@ -105,6 +106,13 @@ class UnknownLocation(PracticeError):
 
     code = "practice.unknown-location"
     staff = "The assistant asked for a location that is not in the catalogue."
+
+
+class RemindersFull(PracticeError):
+    """The phone has asked for as many reminders as can wait; one must go before another."""
+
+    code = "practice.reminders-full"
+    staff = "The customer has asked for as many reminders as can wait."
 
 
 class KeyReused(PracticeError):
