@@ -23,7 +23,9 @@ from connectors.credentials import load_settings
 from connectors.gateways.intelepeer import LOGIN_PATH, LOGIN_URL, RECORD_PATH
 from connectors.settings import Settings
 from database.url import normal, stack
-from messaging.errors import LinnetError
+from messaging.errors import LinnetError, SettingsError
+from outreach.template_check import warnings_of
+from outreach.templates import NOTICES, load_templates
 
 SUPPORTED = (3, 11)
 SECONDS = 5.0
@@ -52,7 +54,7 @@ class Finding:
 
 def examine(project: Project, data_dir: Path) -> list[Finding]:
     """Look at everything, in the order in which one thing needs the other."""
-    findings = [*_environment(), *_files(project)]
+    findings = [*_environment(), *_files(project), *_notices(project)]
     running = stack(data_dir)
     findings += _database(running)
     if any(finding.state == "fail" and finding.what == "YAML" for finding in findings):
@@ -129,6 +131,24 @@ def _files(project: Project) -> Iterator[Finding]:
         yield Finding("YAML", "fail", str(failure), "Correct that line.")
     else:
         yield Finding("YAML", "ok", f"{len(project.yaml_files())} files can be read")
+
+
+def _notices(project: Project) -> Iterator[Finding]:
+    if not (project.root / NOTICES).exists():
+        return
+    try:
+        templates = load_templates(project.root / NOTICES)
+    except SettingsError as error:
+        yield Finding("notices", "fail", error.detail, "Correct that line.")
+        return
+    doubtful = [one.name for one in templates if any(warnings_of(one))]
+    if doubtful:
+        yield Finding(
+            "notices", "warn", f"better written otherwise: {', '.join(doubtful)}",
+            "`linnet notices check` says why.",
+        )  # fmt: skip
+    else:
+        yield Finding("notices", "ok", f"{len(templates.by_name)} texts")
 
 
 def _database(running: dict[str, Any] | None) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from cli import consent_commands
+from cli import consent_commands, console_commands, key_commands, notices_commands
 from cli.failure import Failure, sentence
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ app = typer.Typer(
 )
 
 app.add_typer(consent_commands.app, name="consent")
+app.add_typer(key_commands.app, name="keys")
+app.add_typer(notices_commands.app, name="notices")
+app.command()(console_commands.console)
 
 DataDir = Annotated[Path, typer.Option(help="Folder of all local state.", envvar="LINNET_DATA_DIR")]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

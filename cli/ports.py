@@ -29,7 +29,7 @@ def layout(base: int, rasa_copies: int = 1) -> dict[str, int]:
     """The port of each part of a stack.
 
     Args:
-        base: of the ingress; the others follow it. ``base + 4`` is left for the console.
+        base: of the ingress; the others follow it.
         rasa_copies: how many ``rasa run`` processes there are.
 
     Raises:
@@ -40,6 +40,7 @@ def layout(base: int, rasa_copies: int = 1) -> dict[str, int]:
         "rasa": base + 1,
         "actions": base + 2,
         "simulator": base + 3,
+        "console": base + 4,
         "postgres": base + 5,
         **{f"rasa-{copy}": base + 4 + copy for copy in range(2, rasa_copies + 1)},
     }

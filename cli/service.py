@@ -49,6 +49,7 @@ class Service:
         environment: all of it.
         log: its output is appended here.
         healthy: whether it does its work.
+        nice: by how much others go first where there are not processors enough for all.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Service:
         environment: Mapping[str, str],
         log: Path,
         healthy: Callable[[], bool],
+        nice: int = 0,
     ) -> None:
         self.name = name
         self._command = list(command)
         self._environment = dict(environment)
         self._log = log
         self._healthy = healthy
+        self._nice = nice
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,6 +85,13 @@ class Service:
     def start(self) -> None:
         """Start it; again, if it ended."""
         self.kill()
+        tied = end_with_parent(signal.SIGKILL)
+
+        def prepare() -> None:
+            os.nice(self._nice)
+            if tied is not None:
+                tied()
+
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal is for the supervisor, which ends
             # its parts in order. It ends with us even if we are killed.
@@ -92,7 +102,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=end_with_parent(signal.SIGKILL),  # noqa: PLW1509
+                preexec_fn=prepare,  # noqa: PLW1509
             )
 
     def healthy(self) -> bool:

@@ -28,6 +28,9 @@ GATEWAY_KEYS = (
 )
 STALE_SECONDS = 15.0
 """A worker that has not touched its health file for so long is not well."""
+NICE = 10
+"""Of all but the ingress: a gateway's webhook that is not taken is a text that is lost, while an
+answer may come a little later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,11 @@ class Stack:
                 [python, "-m", "cli", "worker", "--health-file", str(health)],
                 fresh(health),
             ),
+            self._service(
+                "console",
+                [python, "-m", "cli", "console", "--port", str(self.ports["console"])],
+                answers(f"{self.url('console')}/api/health"),
+            ),
         ]
 
     def _rasa(self, name: str, model: Path) -> Service:
@@ -147,6 +155,7 @@ class Stack:
             environment=self.environment(),
             log=self.data_dir / "logs" / f"{name}.log",
             healthy=healthy,
+            nice=0 if name.startswith("ingress") else NICE,
         )
 
 

@@ -33,6 +33,8 @@ from database.embedded import EmbeddedPostgres, write_private
 from database.url import normal, prepare, stack
 
 HEALTHY_SECONDS = 180.0
+PARTS = ("ingress", "rasa", "actions", "simulator", "console")
+"""Those that answer HTTP."""
 ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -154,7 +156,7 @@ def _start(supervisor: Supervisor, running: Stack, model: Path, console: Console
 def _describe(running: Stack, pids: Mapping[str, int | None]) -> None:
     """Write ``up.json``: where everything is, for other commands and for tests."""
     described: dict[str, Any] = {
-        **{part: running.url(part) for part in ("ingress", "rasa", "actions", "simulator")},
+        **{part: running.url(part) for part in PARTS},
         "database_url": running.database_url,
         "sender_numbers": running.sender_numbers,
         "pid": os.getpid(),
@@ -169,7 +171,7 @@ def _show(running: Stack, console: Console) -> None:
     addresses = Table(title="Linnet is up", title_justify="left", show_header=False)
     addresses.add_column()
     addresses.add_column(overflow="fold")  # what is cut cannot be copied
-    for part in ("ingress", "rasa", "actions", "simulator"):
+    for part in PARTS:
         addresses.add_row(part, running.url(part))
     addresses.add_row("database", running.database_url)
     for gateway, number in running.sender_numbers.items():

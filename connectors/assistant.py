@@ -65,7 +65,8 @@ class RasaAssistant:
         began = time.perf_counter()
         processor = self._processor()
         output = RepliesCollected()
-        opened = OpenTurn(files=[file.as_entity() for file in turn.files])
+        files = [file.as_entity() for file in turn.files]
+        opened = OpenTurn(files=files, begun=turn.begun, slots=turn.slots)
         message = UserMessage(
             turn.payload or plain_text(turn.text),
             output,

@@ -22,6 +22,7 @@ from rasa.shared.core.events import ActionExecutionRejected
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import ClientResponseError, EndpointConfig
 
+from connectors.beginnings import events_of_beginning
 from connectors.context import context_of
 from connectors.further import Gathered, Said, further, is_open, parted
 from connectors.tracker_store import open_turn
@@ -155,6 +156,25 @@ class TurnProcessor(MessageProcessor):
         RemoteAction._validate_action_result = _validate  # noqa: SLF001
         agent.processor = processor
         return processor
+
+    async def fetch_tracker_and_update_session(
+        self,
+        sender_id: str,
+        output_channel: OutputChannel | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> DialogueStateTracker:
+        """The conversation before a text, with what we said in it unasked.
+
+        That stands behind the start of a session, which a text begins that comes a day later.
+        """
+        tracker = await super().fetch_tracker_and_update_session(
+            sender_id, output_channel, metadata
+        )
+        opened = open_turn.get()
+        if opened is not None:
+            for event in events_of_beginning(opened.begun, opened.slots, tracker):
+                tracker.update(event, self.domain)
+        return tracker
 
     async def parse_message(
         self,

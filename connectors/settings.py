@@ -119,6 +119,11 @@ class Settings:
         )
 
     @property
+    def common(self) -> Mapping[str, str]:
+        """Values that every text of notices.yml may use without being given them."""
+        return {"brand": self.brand, "help_contact": self.help_contact}
+
+    @property
     def delay_notice(self) -> DelayNotice | None:
         """What customers are told who wait for an answer; None where they are not."""
         from messaging.backlog import DelayNotice  # noqa: PLC0415
@@ -186,6 +191,7 @@ class Settings:
             retention_days=self.retention_days,
             hours=self.hours,
             notices=self.notices,
+            common=self.common,
             jobs=(outreach.jobs.register, events.jobs.register, privacy.jobs.register),
         )
 

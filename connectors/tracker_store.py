@@ -15,7 +15,7 @@ Configured in endpoints.yml::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,8 @@ from rasa.shared.utils.common import all_subclasses
 
 from database.pool import Pool, make_pool
 from database.url import database_url
+from messaging.openings import Begun
+from messaging.sealed import is_session_start, seal_event, unseal_event
 
 
 @dataclass(slots=True)
@@ -39,11 +41,15 @@ class OpenTurn:
 
     Attributes:
         files: that the customer sent, as entities.
+        begun: conversations that we began since the last turn.
+        slots: to be set before the customer's text is read.
         tracker: as Rasa last saved it.
         failure: the first error that Rasa would have swallowed.
     """
 
     files: Sequence[dict[str, Any]] = ()
+    begun: Sequence[Begun] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
     tracker: Any = None
     failure: Exception | None = None
     first_position: int = 0
@@ -81,7 +87,7 @@ _EVENTS = {kind.type_name: kind for kind in all_subclasses(Event) if hasattr(kin
 
 
 def _event(stored: dict[str, Any]) -> Event:
-    return _EVENTS[stored["event"]]._from_parameters(dict(stored))  # noqa: SLF001
+    return _EVENTS[stored["event"]]._from_parameters(stored)  # noqa: SLF001
 
 
 def conversation_of(sender_id: str) -> UUID:
@@ -157,7 +163,7 @@ class TurnTrackerStore(TrackerStore):
         if not rows:
             return None
         tracker = DialogueStateTracker.from_events(
-            sender_id, [_event(row["event"]) for row in rows], self.domain.slots
+            sender_id, [_event(unseal_event(row["event"])) for row in rows], self.domain.slots
         )
         tracker.stored = (rows[-1]["position"] + 1, len(tracker.events))
         return tracker
@@ -168,8 +174,11 @@ class TurnTrackerStore(TrackerStore):
             row = await (await connection.execute(NEXT, key)).fetchone()
             first = 0 if row is None else row["next"]
             for position, event in enumerate(events, first):
-                start = event.get("event") == "session_started"
-                values = {"position": position, "session_start": start, "event": Jsonb(event)}
+                values = {
+                    "position": position,
+                    "session_start": is_session_start(event),
+                    "event": Jsonb(seal_event(event)),
+                }
                 await connection.execute(APPEND, key | values)
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from messaging.media import Attachment, MediaFile
+from messaging.openings import Begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class TurnInput:
         text: the texts of the turn joined by line breaks, or "" where only media came.
         payload: a menu option's payload, chosen by number; then ``text`` is not to be parsed.
         media_types: content types of the media that came, as claimed.
+        begun: conversations that we began since the last turn, the oldest first: what we said.
+        slots: to be set before ``text`` is read, because it answers one of those.
         files: the media that came, fetched or with the reason why not.
         received_at: when the last text of the turn was received, UTC; dates are read from here.
     """
@@ -80,6 +83,8 @@ class TurnInput:
     received_at: datetime
     payload: str | None = None
     media_types: tuple[str, ...] = ()
+    begun: tuple[Begun, ...] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[MediaFile, ...] = ()
 
 

@@ -27,12 +27,15 @@ from uuid import UUID
 import structlog
 
 from connectors.gateways.base import Capabilities, Gateway
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.clock import Clock
 from messaging.composing import compose
+from messaging.errors import Unreadable
 from messaging.lanes import Lane
 from messaging.long_texts import new_token
 from messaging.outbox import NewText, enqueue, texts_for
+from messaging.sealed import INBOUND_BODY
 from messaging.segments import segment_count
 from messaging.text_policy import TextPolicy
 from messaging.wordings import opt_out_wish
@@ -166,9 +169,9 @@ async def _tell(
         values["room"] = room(float(waiting), cost, can.per_second)
         talks = await (await connection.execute(OVERDUE, values)).fetchall()
         values["ids"] = [talk["id"] for talk in talks]
-        unanswered: dict[UUID, list[str]] = {talk["id"]: [] for talk in talks}
+        unanswered: dict[UUID, list[Mapping[str, Any]]] = {talk["id"]: [] for talk in talks}
         for text in await (await connection.execute(UNANSWERED, values)).fetchall():
-            unanswered[text["conversation_id"]].append(text["body"])
+            unanswered[text["conversation_id"]].append(text)
         drafts = [
             NewText(
                 id=new_id(),
@@ -181,12 +184,20 @@ async def _tell(
                 created_at=now,
             )
             for talk in talks
-            if waits_for_the_assistant(unanswered[talk["id"]])
+            if _waits(unanswered[talk["id"]])
         ]
         texts = [text for draft in drafts for text in texts_for(draft, policy, new_id)]
         await enqueue(connection, texts)
         await connection.execute(DECIDED, values)
     return len(drafts)
+
+
+def _waits(texts: Sequence[Mapping[str, Any]]) -> bool:
+    try:
+        bodies = [cipher().unseal(text["body"], INBOUND_BODY) for text in texts]
+    except Unreadable:  # it may be a STOP; the turn that cannot read it tells why
+        return False
+    return waits_for_the_assistant(bodies)
 
 
 def room(waiting: float, cost: float, per_second: float) -> int:

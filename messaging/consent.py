@@ -1,22 +1,16 @@
-"""Who wants our texts: events of consent, what follows from them, and the chain that binds them.
+"""Who wants our texts: events of consent, and what follows from them. Pure.
 
-An event is never changed; whoever thinks better of it makes another one. Each is hashed together
-with the hash of the one before (requirement R166), so that a row that was changed, removed,
-inserted or moved is found. All phones share one chain: of a chain for each phone, the last event,
-or the whole chain, could be taken away and nothing would be missed. Pure.
+An event is never changed; whoever thinks better of it makes another one
+(``messaging/consent_chain.py`` says how that is proved).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-
-GENESIS = bytes(32)
-"""What the first event is chained to."""
 
 BUSINESS_DAYS = 10
 """How long a request to stop may take at most, 47 CFR 64.1200(a)(10)."""
@@ -55,6 +49,8 @@ class Method(StrEnum):
         EMAIL: by e-mail.
         PAPER: by letter, or on a form that was signed.
         IMPORT: from a list that does not say how.
+        ERASURE: what is left of all that was said by somebody who was forgotten: never in the
+            ledger, but made of a suppression (``messaging/suppression.py``).
     """
 
     KEYWORD = "keyword"
@@ -65,6 +61,7 @@ class Method(StrEnum):
     EMAIL = "email"
     PAPER = "paper"
     IMPORT = "import"
+    ERASURE = "erasure"
 
 
 class OptOutScope(StrEnum):
@@ -193,76 +190,6 @@ class ConsentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An event in its place in the ledger, as the table has it.
-
-    Attributes:
-        id: its place, from 1 without gaps.
-        content: all columns that are not null, but for id and hash.
-        hash: of this and of all that stands before.
-    """
-
-    id: int
-    content: dict[str, object]
-    hash: bytes
-
-
-def digest(previous: bytes, id: int, content: dict[str, object]) -> bytes:
-    """The hash of an entry.
-
-    Args:
-        previous: the hash of the entry before; ``GENESIS`` for the first.
-        id: its place.
-        content: its columns; those that are null are left out, so that a column that is added
-            later changes no hash.
-    """
-    plain = {name: _plain(value) for name, value in {**content, "id": id}.items()}
-    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(previous + canonical.encode("ascii")).digest()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):  # to the microsecond, as PostgreSQL keeps it
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, StrEnum) else value
-
-
-class ChainCheck:
-    """Reads a ledger from its first entry to its last, and says where it was tampered with."""
-
-    def __init__(self) -> None:
-        self.last, self.hash = 0, GENESIS
-        self.faults: list[str] = []
-
-    def add(self, entry: Entry) -> None:
-        """Check the next entry, in the order of the ids."""
-        missing = entry.id - self.last - 1
-        if missing > 0:
-            first = self.last + 1
-            those = (
-                f"entry {first} is" if missing == 1 else f"entries {first} to {entry.id - 1} are"
-            )
-            self.faults.append(f"{those} missing")
-        elif digest(self.hash, entry.id, entry.content) != entry.hash:
-            self.faults.append(f"entry {entry.id}, or what stood before it, was changed")
-        self.last, self.hash = entry.id, entry.hash
-
-    def end(self, last_id: int, head: bytes) -> None:
-        """Check that the ledger ends where its end was noted.
-
-        Args:
-            last_id: the place of the last entry.
-            head: its hash.
-        """
-        if self.last < last_id:
-            self.faults.append(f"entries after {self.last} are missing: there were {last_id}")
-        elif (self.last, self.hash) != (last_id, head):
-            self.faults.append(f"entry {self.last} is not the one that was recorded last")
-
-
-@dataclass(frozen=True, slots=True)
 class ConsentState:
     """What a phone's events come to.
 
@@ -291,47 +218,97 @@ def state_of(events: Iterable[ConsentEvent], number: str | None = None) -> Conse
         events: of one phone, in the order of the ledger.
         number: only what is about this number of ours; None for what was said to any of them.
     """
-    revoked: dict[str, datetime] = {}
-    written, pending, consented = False, False, False
+    said = _sum(events, number)
+    return ConsentState(
+        opted_out=said.revoked.keys() >= {MARKETING, TRANSACTIONAL},
+        notices=TRANSACTIONAL not in said.revoked and said.pending_since is None,
+        marketing=said.written and said.pending_since is None and MARKETING not in said.revoked,
+        consented=said.consented,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What must be remembered of a phone whose events are forgotten.
+
+    Attributes:
+        scope: ``all``, ``marketing`` or ``transactional``: what is not wanted.
+        since: when that was said, aware.
+    """
+
+    scope: str
+    since: datetime
+
+
+def refusal_of(events: Iterable[ConsentEvent]) -> Refusal | None:
+    """What a phone does not want, told to any number of ours; None where that is nothing.
+
+    A question whether no more texts are wanted that nobody answered counts as a yes, because
+    nobody could answer it any more.
+
+    Args:
+        events: of one phone, in the order of the ledger.
+    """
+    said = _sum(events, None)
+    if said.pending_since is not None:
+        return Refusal(ALL, said.pending_since)
+    if not said.revoked:
+        return None
+    scope = ALL if len(said.revoked) > 1 else next(iter(said.revoked))
+    return Refusal(scope, max(said.revoked.values()))
+
+
+@dataclass(slots=True)
+class _Sum:
+    revoked: dict[str, datetime]
+    pending_since: datetime | None = None
+    written: bool = False
+    consented: bool = False
+
+
+def _sum(events: Iterable[ConsentEvent], number: str | None) -> _Sum:
+    said = _Sum({})
     for event in events:
         if number is not None and event.number not in {None, number}:
             continue
-        pending = event.direction is Direction.PENDING or (
-            pending and event.direction is Direction.REQUESTED
-        )
+        if event.direction is Direction.PENDING:
+            said.pending_since = event.recorded_at
+        elif event.direction is not Direction.REQUESTED:
+            said.pending_since = None
         if event.direction is Direction.REVOKE:
             at = event.captured_at or event.recorded_at
-            revoked |= {
-                scope: max(at, revoked.get(scope, at)) for scope in _covered(event.scope, MARKETING)
+            said.revoked |= {
+                scope: max(at, said.revoked.get(scope, at))
+                for scope in _covered(event.scope, MARKETING)
             }
         elif event.direction is Direction.GRANT:
-            consented = True
+            said.consented = True
             granted = _covered(event.scope) if event.proof == "proven" else frozenset()
-            written = written or (event.disclosure is not None and MARKETING in granted)
-            revoked = {
+            said.written |= event.disclosure is not None and MARKETING in granted
+            said.revoked = {
                 scope: at
-                for scope, at in revoked.items()
+                for scope, at in said.revoked.items()
                 if scope not in granted or not _given_after(event, at)
             }
-    return ConsentState(
-        opted_out=revoked.keys() >= {MARKETING, TRANSACTIONAL},
-        notices=TRANSACTIONAL not in revoked and not pending,
-        marketing=written and not pending and MARKETING not in revoked,
-        consented=consented,
-    )
+    return said
 
 
 def silenced(events: Iterable[ConsentEvent], number: str, since: datetime) -> bool:
     """Whether a conversation counts as opted out, so that only START, STOP and HELP are answered.
 
-    What was said before it, and not to its number, is no reason: whoever texts is answered.
+    What was said before it, and not to its number, is no reason: whoever texts is answered. Of
+    somebody who was forgotten nobody knows to which number it was said; it counts for each.
 
     Args:
         events: of its phone, in the order of the ledger.
         number: of ours.
         since: when it began.
     """
-    about = [event for event in events if event.number or event.recorded_at >= since]
+    about = [
+        event
+        for event in events
+        if event.number or event.recorded_at >= since or event.method is Method.ERASURE
+    ]
     return state_of(about, number).opted_out
 
 

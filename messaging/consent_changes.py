@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from connectors.gateways.base import Suppress
+from database.encryption import cipher
 from database.pool import Connection
 from messaging.consent import (
     ALL,
@@ -25,6 +26,7 @@ from messaging.consent import (
     state_of,
 )
 from messaging.consent_table import append, events_of
+from messaging.sealed import INBOUND_BODY
 
 TEXT = """
 SELECT text.external_id, text.body, text.gateway, text.received_at, talk.id AS conversation_id,
@@ -98,7 +100,7 @@ async def record_change(connection: Connection, change: ConsentChange) -> None:
         captured_at=row["received_at"],
         zone="UTC",
         disclosure=change.disclosure,
-        body=row["body"],
+        body=cipher().unseal(row["body"], INBOUND_BODY),
         gateway=row["gateway"],
         vendor_id=row["external_id"],
         request_id=row["consent_request_id"] if change.confirms else None,

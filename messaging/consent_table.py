@@ -1,20 +1,31 @@
-"""The ledger of consent in SQL: appended to, read, verified; never changed.
+"""The ledger of consent in SQL: appended to, read, verified, redacted; never changed otherwise.
 
 Who appends locks the one row that notes the end of the ledger, so entries have one order without
 gaps. That row is locked last of all that a transaction locks, and briefly; entries are rare.
+Words are sealed in the table; the chain is over them as they were said.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from database.encryption import cipher
 from database.pool import Connection
-from messaging.consent import ChainCheck, ConsentEvent, Direction, Entry, Method, digest, silenced
+from messaging.consent import ConsentEvent, Direction, Method, silenced
+from messaging.consent_chain import PERSONAL, ChainCheck, Entry, commit, digest
+from messaging.suppression import suppressions_of
+
+SALT_BYTES = 32
+
+SEALED = frozenset({"body", "disclosure", "source", "ip", "user_agent", "subject"})
+"""Columns with words of people."""
 
 _NAMES = [one.name for one in fields(ConsentEvent)]
-_COLUMNS = ["id", *_NAMES, "proof", "disclosure_version", "hash"]
+_COLUMNS = ["id", *_NAMES, "proof", "disclosure_version", "salt", "commitment", "hash"]
+_OWN = frozenset({"id", "salt", "commitment", "hash"})
 
 END = "SELECT last_id, hash FROM consent_chain FOR UPDATE"
 NEW_END = "UPDATE consent_chain SET last_id = %(id)s, hash = %(hash)s"
@@ -24,6 +35,10 @@ VALUES ({", ".join(f"%({name})s" for name in _COLUMNS)})
 """
 OF_PHONES = """
 SELECT * FROM consent_event WHERE phone = ANY(%(phones)s) ORDER BY id
+"""
+REDACT = f"""
+UPDATE consent_event SET {", ".join(f"{name} = NULL" for name in sorted(PERSONAL))}, salt = NULL
+WHERE phone = %(phone)s
 """
 PAGE = """
 SELECT * FROM consent_event WHERE id > %(after)s AND (%(phone)s::text IS NULL OR phone = %(phone)s)
@@ -53,26 +68,58 @@ async def append(connection: Connection, events: Sequence[ConsentEvent]) -> None
     id, head = end["last_id"], end["hash"]
     for event in events:
         content = event.content()
-        id, head = id + 1, digest(head, id + 1, content)
-        row = {**dict.fromkeys(_COLUMNS), **content, "id": id, "hash": head}
-        await connection.execute(APPEND, row)
+        salt = secrets.token_bytes(SALT_BYTES)
+        commitment = commit(salt, content)
+        id, head = id + 1, digest(head, id + 1, content, commitment)
+        row = {**dict.fromkeys(_COLUMNS), **_sealed(content), "id": id, "hash": head}
+        await connection.execute(APPEND, row | {"salt": salt, "commitment": commitment})
     await connection.execute(NEW_END, {"id": id, "hash": head})
 
 
 async def events_of(
     connection: Connection, phones: Sequence[str]
 ) -> Mapping[str, Sequence[ConsentEvent]]:
-    """The events of each of some phones, in order.
+    """The events of each of some phones, in order; what is left of those that were erased first.
 
     Args:
         connection: to the database.
         phones: E.164; each is a key of the result.
+
+    Raises:
+        SettingsError: somebody who was erased may be among them, and the key is missing by
+            which that is seen.
     """
     found: dict[str, list[ConsentEvent]] = {phone: [] for phone in phones}
+    for phone, event in (await suppressions_of(connection, phones)).items():
+        found[phone].append(event)
     cursor = await connection.execute(OF_PHONES, {"phones": list(phones)})
     for row in await cursor.fetchall():
         found[row["phone"]].append(_event(row))
     return found
+
+
+async def redact(connection: Connection, phone: str) -> int:
+    """Take all that is personal out of a phone's entries, for ever; the chain stays whole.
+
+    What the phone does not want is lost with it; ``messaging/suppression.py`` keeps that.
+
+    Args:
+        connection: in a transaction.
+        phone: E.164.
+
+    Returns:
+        How many entries there were.
+    """
+    return (await connection.execute(REDACT, {"phone": phone})).rowcount
+
+
+async def end_locked(connection: Connection) -> None:
+    """Let nobody append until the caller's transaction ends; locked last of all.
+
+    Args:
+        connection: in a transaction.
+    """
+    await connection.execute(END)
 
 
 async def entries(connection: Connection, phone: str | None = None) -> AsyncIterator[Entry]:
@@ -90,10 +137,10 @@ async def entries(connection: Connection, phone: str | None = None) -> AsyncIter
             after = row["id"]
             content = {
                 name: value
-                for name, value in row.items()
-                if name not in {"id", "hash"} and value is not None
+                for name, value in _unsealed(row).items()
+                if name not in _OWN and value is not None
             }
-            yield Entry(row["id"], content, row["hash"])
+            yield Entry(row["id"], content, row["commitment"], row["salt"], row["hash"])
         if not rows:
             return
 
@@ -154,7 +201,8 @@ async def _differences(connection: Connection) -> AsyncIterator[str]:
 
 
 def _event(row: Mapping[str, Any]) -> ConsentEvent:
-    known = {name: row[name] for name in _NAMES}
+    whole = _unsealed(row)
+    known = {name: whole[name] for name in _NAMES}
     return ConsentEvent(
         **{
             **known,
@@ -162,3 +210,19 @@ def _event(row: Mapping[str, Any]) -> ConsentEvent:
             "method": Method(row["method"]),
         }
     )
+
+
+def _sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: cipher().seal(value, f"consent_event.{name}") if name in SEALED else value
+        for name, value in content.items()
+    }
+
+
+def _unsealed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: cipher().unseal(value, f"consent_event.{name}")
+        if name in SEALED and value is not None
+        else value
+        for name, value in row.items()
+    }

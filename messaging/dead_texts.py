@@ -16,6 +16,7 @@ from uuid import UUID
 from database.pool import Connection, Pool
 from messaging.outbox import VALIDITY
 from messaging.states import TextState
+from messaging.withdrawing import CODE as WITHDRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def refusal(text: OutboxText, *, although_unknown: bool) -> str | None:
         return f"The phone gets no texts ({text.unreachable_code}), until a text comes from it."
     if text.kind == "delay":
         return "It only says that an answer takes longer, which is not true any more."
-    return None
+    return "It was taken back: what it says is no longer so." if text.code == WITHDRAWN else None
 
 
 def _text(row: Mapping[str, Any]) -> OutboxText:

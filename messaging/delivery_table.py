@@ -20,11 +20,14 @@ from uuid import UUID
 import psycopg
 
 from connectors.gateways.base import Capabilities, Gateway, Outbound
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.caps import DAY, Windows, reserve, room
+from messaging.errors import Unreadable
 from messaging.lanes import Lane
 from messaging.media import Attachment
 from messaging.pace import CATCH_UP_SECONDS, PARK_SECONDS, Waiting, admit
+from messaging.sealed import OUTBOUND_BODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class ClaimedText:
         checks: look-ups so far, without a result.
         resends: times it was sent again although nobody knew whether it was out.
         trace: W3C traceparent, where traces are kept.
+        unreadable: why its body cannot be read, where it is sealed with a key that is not here;
+            it is empty then.
     """
 
     id: UUID
@@ -58,6 +63,7 @@ class ClaimedText:
     resends: int
     created_at: datetime
     trace: str | None
+    unreadable: Unreadable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +348,11 @@ class Queue:
             since = (row["first_attempt_at"] or row["created_at"]) - timedelta(days=1)
             cursor = await connection.execute(KNOWN, dict(row) | {"since": since})
             known = frozenset(other["vendor_id"] for other in await cursor.fetchall())
+        body, unreadable = "", None
+        try:
+            body = cipher().unseal(row["body"], OUTBOUND_BODY)
+        except Unreadable as error:
+            unreadable = error
         return ClaimedText(
             id=row["id"],
             conversation_id=row["conversation_id"],
@@ -351,7 +362,7 @@ class Queue:
                 id=str(row["id"]),
                 sender=row["sender"],
                 recipient=row["recipient"],
-                body=row["body"],
+                body=body,
                 media=tuple(Attachment.from_json(file) for file in row["media"]),
                 valid_seconds=row["valid_seconds"],
                 first_attempt_at=row["first_attempt_at"],
@@ -367,6 +378,7 @@ class Queue:
             resends=row["resends"],
             created_at=row["created_at"],
             trace=row["trace"],
+            unreadable=unreadable,
         )
 
 

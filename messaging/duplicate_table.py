@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from database.encryption import cipher
 from database.pool import Connection
 from messaging.duplicates import Claim
 from messaging.errors import DuplicateText
@@ -55,7 +56,7 @@ async def limit(connection: Connection, messages: Mapping[Claim, Sequence[UUID]]
     for claim in sorted(messages, key=lambda claim: (claim.recipient, claim.digest)):
         values = {
             "recipient": claim.recipient,
-            "digest": claim.digest,
+            "digest": cipher().keyed(claim.digest),
             "text_ids": list(messages[claim]),
             "at": claim.at,
             "window_start": claim.window_start,

@@ -8,6 +8,9 @@ LinnetError
 │   ├── WrongMethod           405  not the HTTP method that the vendor uses
 │   └── TooLarge              413  longer than any text can be
 ├── SettingsError             credentials.yml or the environment is wrong
+├── Unreadable                what is stored encrypted cannot be read
+│   ├── UnknownKey            its key is not among those that are configured
+│   └── DamagedCiphertext     it was changed, or is not sealed with this key
 ├── UnknownSender             a text is to leave from a number that is not ours
 ├── LookUpFailed              a vendor could not be asked what it has
 ├── MediaRefused              a file that comes with a text cannot be taken or sent
@@ -109,6 +112,34 @@ class SettingsError(LinnetError):
 
     code = "settings"
     staff = "Linnet is not configured correctly."
+
+
+class Unreadable(LinnetError):
+    """What is stored encrypted cannot be read; it stays as it is."""
+
+    code = "encryption.unreadable"
+    staff = "A text is encrypted and cannot be read at the moment; tell whoever runs Linnet."
+
+
+class UnknownKey(Unreadable):
+    """Its key is not among those that are configured.
+
+    Attributes:
+        key_id: the id of the key that is missing.
+    """
+
+    code = "encryption.unknown-key"
+    retry = True
+
+    def __init__(self, detail: str, key_id: str) -> None:
+        super().__init__(detail)
+        self.key_id = key_id
+
+
+class DamagedCiphertext(Unreadable):
+    """It was changed, was sealed for another column, or with another key of the same id."""
+
+    code = "encryption.damaged"
 
 
 class UnknownSender(LinnetError):

@@ -10,6 +10,7 @@ under which it is claimed: a worker that sends it and one that moves it exclude 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +20,14 @@ from uuid import UUID
 import psycopg
 import structlog
 
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.delivery_table import ClaimedText
+from messaging.errors import Unreadable
 from messaging.health import draw, well
 from messaging.health_table import SendCounts, judge_gateways, read_weights
 from messaging.routing import LOCK, Candidate, known_route, number_of
+from messaging.sealed import OUTBOUND_BODY
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +55,7 @@ WHERE id = %(id)s OR (number = %(number)s AND phone = %(phone)s) ORDER BY id FOR
 HEARD = "SELECT FROM inbound_text WHERE conversation_id = %(id)s LIMIT 1"
 
 TEXTS = """
-SELECT id, gateway, kind, state, attempts, length(body) AS length,
+SELECT id, gateway, kind, state, attempts, body,
     vendor_id IS NOT NULL OR resends > 0
         OR EXISTS (SELECT FROM receipt WHERE outbound_id = text.id) AS maybe_out,
     EXISTS (SELECT FROM text_event AS event WHERE event.outbound_id = text.id
@@ -209,7 +213,7 @@ async def _move(
     joined = next((row for row in talks if row["id"] != talk["id"]), None)
     heard = await (await connection.execute(HEARD, given)).fetchone() is not None
     rows = await (await connection.execute(TEXTS, given)).fetchall()
-    texts = {row.pop("id"): Standing(**row) for row in rows}
+    texts = {row["id"]: _standing(row) for row in rows}
     if text_id not in texts:  # another worker has moved it
         return False
     allowed = may_move(
@@ -231,6 +235,15 @@ async def _move(
     await connection.execute("SELECT pg_notify('linnet_outbox', '')")
     log.info("text.moved", text_id=str(text_id), to=to.gateway, reason=reason)
     return True
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    standing = {name: value for name, value in row.items() if name not in {"id", "body"}}
+    try:
+        length = len(cipher().unseal(row["body"], OUTBOUND_BODY))
+    except Unreadable:  # whether it fits cannot be told, so it stays
+        length = sys.maxsize
+    return Standing(**standing, length=length)
 
 
 async def _move_text(

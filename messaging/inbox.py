@@ -10,10 +10,12 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from connectors.gateways.base import Inbound, Receipt
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging import tracing
 from messaging.gathering import Gathering
 from messaging.receipts import Kept, Received, store_receipt, store_receipts, tell
+from messaging.sealed import INBOUND_BODY
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +80,8 @@ async def store_text(
             "number": text.recipient,
             "phone": text.sender,
             "external_id": text.external_id,
-            "body": text.body.replace("\x00", ""),  # PostgreSQL's text cannot hold NUL
+            # PostgreSQL's text cannot hold NUL
+            "body": cipher().seal(text.body.replace("\x00", ""), INBOUND_BODY),
             "media": Jsonb([{"url": m.url, "content_type": m.content_type} for m in text.media]),
             "received_at": received_at,
             "trace": tracing.current(),

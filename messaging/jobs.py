@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 import psycopg
@@ -39,10 +39,11 @@ log = structlog.get_logger(__name__)
 # It tells each start and end of each job at INFO, a few lines every minute.
 logging.getLogger("procrastinate").setLevel(logging.WARNING)
 
-CONCURRENCY = 3
-"""Jobs of one process at the same time: two that take long, and the rescue."""
+CONCURRENCY = 5
+"""Jobs of one process at the same time: two that take long, two that deliver events (for a few
+seconds of each minute; else one), and the rescue."""
 
-CONNECTIONS = 4
+CONNECTIONS = 6
 """Of one process at most; one while nothing is done."""
 
 LONGEST_SECONDS = 2 * 3_600.0
@@ -90,6 +91,7 @@ class Tools:
         clock: for the time.
         retention_days: for how many days texts are kept.
         notices: takes texts that nobody asked for; None where there are none.
+        common: values that every text may use without being given them: ``brand``.
     """
 
     gateways: Mapping[str, Gateway]
@@ -97,6 +99,7 @@ class Tools:
     clock: Clock
     retention_days: int
     notices: NoticeDesk | None = None
+    common: Mapping[str, str] = field(default_factory=dict)
 
 
 Register = Callable[[App, Pool, Tools], None]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from database.encryption import cipher
 from database.pool import Connection, Pool
+from messaging.sealed import PAGE_BODY
 from messaging.text_policy import TOKEN_LENGTH
 
 LIFE = timedelta(days=7)
@@ -70,7 +72,7 @@ async def keep(
         {
             "token": text.token,
             "conversation_id": conversation_id,
-            "body": text.body,
+            "body": cipher().seal(text.body, PAGE_BODY),
             "created_at": created_at,
             "expires_at": created_at + LIFE,
         },
@@ -84,6 +86,9 @@ async def look_up(pool: Pool, token: str, now: datetime) -> Page | None:
         pool: of connections.
         token: from the address.
         now: UTC.
+
+    Raises:
+        Unreadable: it is sealed and cannot be read.
     """
     async with pool.connection() as connection:
         row = await (
@@ -93,4 +98,6 @@ async def look_up(pool: Pool, token: str, now: datetime) -> Page | None:
                 {"token": token, "now": now},
             )
         ).fetchone()
-    return None if row is None else Page(row["body"], row["expired"])
+    if row is None:
+        return None
+    return Page(cipher().unseal(row["body"], PAGE_BODY), row["expired"])

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from database.encryption import cipher
 from database.pool import Connection
 from messaging.media import MediaFile
 from messaging.media_limits import Fitted
+from messaging.sealed import FILE, OUTBOUND_BODY
 from messaging.segments import segment_count
 
 FILES = """
@@ -105,8 +107,8 @@ async def store_file(
             "claimed_type": claimed_type,
             "content_type": kept.content_type if kept else None,
             "bytes": len(kept.content) if kept else None,
-            "sha256": hashlib.sha256(kept.content).digest() if kept else None,
-            "content": kept.content if kept else None,
+            "sha256": cipher().keyed(hashlib.sha256(kept.content).digest()) if kept else None,
+            "content": cipher().seal_bytes(kept.content, FILE) if kept else None,
             "refused": refused,
             "now": now,
         },
@@ -122,9 +124,14 @@ async def read_content(connection: Connection, id: UUID) -> Content | None:
 
     Returns:
         None where the file was refused, or is not kept any more.
+
+    Raises:
+        Unreadable: it is sealed and cannot be read.
     """
     row = await (await connection.execute(CONTENT, {"id": id})).fetchone()
-    return None if row is None else Content(row["content_type"], row["content"])
+    if row is None:
+        return None
+    return Content(row["content_type"], cipher().unseal_bytes(row["content"], FILE))
 
 
 async def store_fitted(connection: Connection, id: UUID, fitted: Fitted, now: datetime) -> None:
@@ -145,7 +152,7 @@ async def store_fitted(connection: Connection, id: UUID, fitted: Fitted, now: da
             FITTED,
             {
                 "id": id,
-                "body": message.body,
+                "body": cipher().seal(message.body, OUTBOUND_BODY),
                 "media": Jsonb([file.as_json() for file in message.media]),
                 "segments": 1 if message.media else segment_count(message.body),
             },

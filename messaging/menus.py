@@ -62,7 +62,7 @@ def choose(body: str, count: int) -> int | None:
     Returns:
         The index of the option, from 0; None where the text names none of them.
     """
-    answer = _answer(body)
+    answer = answer_of(body)
     for shape in _ANSWERS:
         match = shape.fullmatch(answer)
         if match is None:
@@ -85,8 +85,12 @@ def render(text: str, titles: Sequence[str]) -> str:
     return "\n".join([text, *lines] if text else lines)
 
 
-def _answer(body: str) -> str:
-    """Lower case, straight apostrophes, without emoji and what stands around the words."""
+def answer_of(body: str) -> str:
+    """An answer in lower case, apostrophes straight, without emoji and what stands around it.
+
+    >>> answer_of(" R! \N{THUMBS UP SIGN}")
+    'r'
+    """
     plain = "".join(
         character
         for character in unicodedata.normalize("NFKC", body).casefold()

@@ -61,6 +61,14 @@ GATEWAY_WEIGHT = Gauge(
     ["gateway"],
 )
 
+# -- outreach: the worker, or Rasa where it delivers -------------------------------------------
+
+REMINDERS = Counter(
+    "linnet_reminders_total",
+    "Texts about appointments that were put into the outbox, or refused.",
+    ["kind", "outcome"],
+)
+
 # -- queues: read from the database by each worker (messaging/queue_metrics.py) --------------
 
 # Registered by whoever sets them: a process that never looks must not say that nothing waits.

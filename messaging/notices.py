@@ -49,6 +49,12 @@ class Notice:
     opening: Opening | None = None
     media: tuple[Attachment, ...] = ()
     number: str | None = None
+    although_opted_out: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing but safety may do."""
+        if self.although_opted_out and self.lane is not Lane.EMERGENCY:
+            raise ValueError("only an emergency goes to phones that opted out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,7 @@ class NoticeDesk:
             not_after=notice.not_after,
             consent=self.consent,
             opening=notice.opening,
+            although_opted_out=notice.although_opted_out,
         )
         return ids or await self._refusal(connection, notice, way)
 
@@ -149,7 +156,22 @@ class NoticeDesk:
     async def _refusal(self, connection: Connection, notice: Notice, way: Route) -> Refused:
         given = {"phone": notice.phone, "number": way.number}
         row = await (await connection.execute(REACHABLE, given)).fetchone()
-        if row is not None and row["unreachable"] and not row["opted_out"]:
-            return UNREACHABLE
-        marketing = notice.lane is Lane.BULK and not (row is not None and row["opted_out"])
-        return NO_CONSENT if marketing else OPTED_OUT
+        assert row is not None  # noqa: S101  an aggregate always returns a row
+        return refusal(
+            notice.lane, unreachable=bool(row["unreachable"]), opted_out=bool(row["opted_out"])
+        )
+
+
+def refusal(lane: Lane, *, unreachable: bool, opted_out: bool) -> Refused:
+    """Why a phone does not get a text that nobody asked for, given that it does not.
+
+    Args:
+        lane: of the text.
+        unreachable: whether its gateway has said that it gets no texts.
+        opted_out: whether it has told the number of ours that it wants no more.
+    """
+    if opted_out:
+        return OPTED_OUT
+    if unreachable:
+        return UNREACHABLE
+    return NO_CONSENT if lane is Lane.BULK else OPTED_OUT

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from database.encryption import cipher
 from database.pool import Connection
 from messaging.composing import compose
-from messaging.consent import ConsentPolicy, OptOutScope, state_of
+from messaging.consent import ConsentEvent, ConsentPolicy, OptOutScope, state_of
 from messaging.consent_table import events_of
 from messaging.duplicate_table import limit
 from messaging.duplicates import Claim, digest_of, is_limited
@@ -20,9 +21,11 @@ from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
 from messaging.media_limits import room_for_links
+from messaging.opening_table import keep as keep_opening
 from messaging.openings import Opening
 from messaging.phone_hours import QuietHours
 from messaging.quiet_hours import Decision, Held
+from messaging.sealed import OUTBOUND_BODY
 from messaging.segments import segment_count
 from messaging.text_policy import TextPolicy
 
@@ -58,6 +61,7 @@ class NewText:
         not_after: when it is of no use any more, however long it was held.
         hours: what its phone's hours say of it; None where none hold it.
         held: why and until when it waits, if it does.
+        opening: what an answer to it means, where it begins a conversation; its parts share it.
     """
 
     id: UUID
@@ -83,6 +87,7 @@ class NewText:
     not_after: datetime | None = None
     hours: Decision | None = None
     held: Held | None = None
+    opening: Opening | None = None
 
 
 INSERT = """
@@ -121,8 +126,23 @@ async def enqueue(connection: Connection, texts: Sequence[NewText]) -> None:
             await _insert(connection, text)
             if text.claim is not None:
                 messages.setdefault(text.claim, []).append(text.id)
+        for begun in _beginnings(texts):
+            opening, ids = begun[0].opening, [text.id for text in begun]
+            assert opening is not None  # noqa: S101  that is how they were chosen
+            await keep_opening(connection, opening, begun[0].recipient, ids)
         await limit(connection, messages)
         await connection.execute("SELECT pg_notify('linnet_outbox', '')")
+
+
+def _beginnings(texts: Sequence[NewText]) -> list[list[NewText]]:
+    """Texts that begin a conversation, each with its parts."""
+    found: list[list[NewText]] = []
+    for text in texts:
+        if text.opening is not None:
+            if text.part == 1:
+                found.append([])
+            found[-1].append(text)
+    return found
 
 
 async def _insert(connection: Connection, text: NewText) -> None:
@@ -137,7 +157,7 @@ async def _insert(connection: Connection, text: NewText) -> None:
             "gateway": text.gateway,
             "sender": text.sender,
             "recipient": text.recipient,
-            "body": text.body,
+            "body": cipher().seal(text.body, OUTBOUND_BODY),
             "lane": int(text.lane),
             "part": text.part,
             "parts": text.parts,
@@ -216,7 +236,7 @@ CONVERSATION = """
 INSERT INTO conversation (id, gateway, number, phone, created_at)
 VALUES (%(id)s, %(gateway)s, %(number)s, %(phone)s, %(now)s)
 ON CONFLICT (number, phone) DO UPDATE SET gateway = EXCLUDED.gateway
-RETURNING id, opted_out_at IS NOT NULL OR unreachable_code IS NOT NULL AS suppressed
+RETURNING id, opted_out_at IS NOT NULL AS opted_out, unreachable_code IS NOT NULL AS unreachable
 """
 
 
@@ -240,6 +260,7 @@ async def enqueue_notice(
     not_after: datetime | None = None,
     consent: ConsentPolicy | None = None,
     opening: Opening | None = None,
+    although_opted_out: bool = False,
 ) -> list[UUID]:
     """Put a one-off text into the outbox, unless the phone opted out.
 
@@ -262,6 +283,7 @@ async def enqueue_notice(
             what goes to many (``Lane.BULK``) is marketing and needs consent with proof. Without
             it, the phone must not have said to any number of ours that it wants no more.
         opening: what an answer to it means, where it begins a conversation.
+        although_opted_out: whether a phone gets it that said STOP; safety alone is worth that.
 
     Returns:
         The ids of the texts: several, where it is too long for one; failed ones, where it
@@ -282,7 +304,11 @@ async def enqueue_notice(
             )
         ).fetchone()
         assert row is not None  # noqa: S101  the statement always returns a row
-        if row["suppressed"] or not await _wanted(connection, phone, number, lane, consent):
+        if row["unreachable"]:
+            return []
+        if not although_opted_out and (
+            row["opted_out"] or not await _wanted(connection, phone, number, lane, consent)
+        ):
             return []
         decision = await hours.decide(connection, phone, lane, now) if hours else None
         draft = NewText(
@@ -300,24 +326,54 @@ async def enqueue_notice(
             not_after=not_after,
             hours=decision,
             held=hours.held(decision, lane, row["id"], now) if hours and decision else None,
+            opening=opening,
         )
-        texts = texts_for(draft, policy, new_id)
-        if (
-            consent
-            and consent.introduction
-            and lane > Lane.REPLY
-            and await _first(connection, phone)
-        ):
-            # It says the same as a text without them, which is to be found a duplicate of it.
-            told = replace(
-                draft,
-                body=f"{body.rstrip()}\n{consent.introduction}",
-                claim=next((text.claim for text in texts), None),
-            )
-            introduced = texts_for(told, policy, new_id)
-            texts = introduced if len(introduced) == len(texts) else texts
+        introduction = consent.introduction if consent else None
+        if introduction and not (lane > Lane.REPLY and await _first(connection, phone)):
+            introduction = None
+        texts = notice_texts(draft, policy, new_id, introduction)
         await enqueue(connection, texts)
     return [text.id for text in texts]
+
+
+def notice_texts(
+    draft: NewText, policy: TextPolicy, new_id: Callable[[], UUID], introduction: str | None
+) -> list[NewText]:
+    """The texts of a notice.
+
+    Args:
+        draft: as for ``texts_for``.
+        policy: how words become texts.
+        new_id: for the ids of further texts.
+        introduction: added where that makes no text more of it; None where the phone knows us.
+    """
+    texts = texts_for(draft, policy, new_id)
+    if introduction is None:
+        return texts
+    # It says the same as a text without them, which is to be found a duplicate of it.
+    told = replace(
+        draft,
+        body=f"{draft.body.rstrip()}\n{introduction}",
+        claim=next((text.claim for text in texts), None),
+    )
+    introduced = texts_for(told, policy, new_id)
+    return introduced if len(introduced) == len(texts) else texts
+
+
+def is_wanted(
+    events: Iterable[ConsentEvent], number: str, lane: Lane, policy: ConsentPolicy | None
+) -> bool:
+    """Whether a phone, whichever of our numbers it told so, takes what it did not ask for.
+
+    Args:
+        events: of the phone, in the order of the ledger.
+        number: of ours that the text would leave from.
+        lane: of the text.
+        policy: where a STOP counts; with it, what goes to many is marketing.
+    """
+    here = policy is not None and policy.scope is OptOutScope.NUMBER
+    state = state_of(events, number if here else None)
+    return state.marketing if policy is not None and lane is Lane.BULK else state.notices
 
 
 async def _wanted(
@@ -325,9 +381,7 @@ async def _wanted(
 ) -> bool:
     """Whether the phone, whichever of our numbers it told so, takes what it did not ask for."""
     events = (await events_of(connection, [phone]))[phone]
-    here = policy is not None and policy.scope is OptOutScope.NUMBER
-    state = state_of(events, number if here else None)
-    return state.marketing if policy is not None and lane is Lane.BULK else state.notices
+    return is_wanted(events, number, lane, policy)
 
 
 async def _first(connection: Connection, phone: str) -> bool:

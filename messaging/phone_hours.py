@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from database.pool import Connection
-from messaging.area_codes import place_of
+from messaging.area_codes import KnownPlace, place_of
 from messaging.lanes import Lane
 from messaging.phone_places import known_place
 from messaging.quiet_hours import HORIZON_DAYS, Decision, Held, MessageClass, Rules, decide
@@ -39,11 +39,16 @@ class QuietHours:
             lane: of the text.
             at: when it would leave, aware.
         """
-        kind = MessageClass.of(lane)
-        if kind in EXEMPT:
+        if MessageClass.of(lane) in EXEMPT:
             return None
-        place = place_of(phone, await known_place(connection, phone))
-        return decide(kind, place, at, self.rules)
+        return self.rule(phone, await known_place(connection, phone), lane, at)
+
+    def rule(
+        self, phone: str, known: KnownPlace | None, lane: Lane, at: datetime
+    ) -> Decision | None:
+        """As ``decide``, where it has been read what is known of the phone's place."""
+        kind = MessageClass.of(lane)
+        return None if kind in EXEMPT else decide(kind, place_of(phone, known), at, self.rules)
 
     def held(
         self, decision: Decision, lane: Lane, conversation_id: UUID, at: datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from database.pool import Connection
@@ -15,8 +16,9 @@ ON CONFLICT (phone, source) DO UPDATE SET zone = EXCLUDED.zone, state = EXCLUDED
 """
 
 BEST = """
-SELECT source, zone, state FROM phone_place WHERE phone = %(phone)s
-ORDER BY array_position(%(sources)s::text[], source) LIMIT 1
+SELECT DISTINCT ON (phone) phone, source, zone, state FROM phone_place
+WHERE phone = ANY(%(phones)s)
+ORDER BY phone, array_position(%(sources)s::text[], source)
 """
 
 
@@ -48,6 +50,18 @@ async def known_place(connection: Connection, phone: str) -> KnownPlace | None:
         connection: to the database.
         phone: E.164.
     """
-    values = {"phone": phone, "sources": [str(source) for source in Source]}
-    row = await (await connection.execute(BEST, values)).fetchone()
-    return KnownPlace(Source(row["source"]), row["zone"], row["state"]) if row else None
+    return (await known_places(connection, [phone])).get(phone)
+
+
+async def known_places(connection: Connection, phones: Sequence[str]) -> Mapping[str, KnownPlace]:
+    """What the best source says of each of some phones; those are missing of which nobody spoke.
+
+    Args:
+        connection: to the database.
+        phones: E.164.
+    """
+    values = {"phones": list(phones), "sources": [str(source) for source in Source]}
+    rows = await (await connection.execute(BEST, values)).fetchall()
+    return {
+        row["phone"]: KnownPlace(Source(row["source"]), row["zone"], row["state"]) for row in rows
+    }

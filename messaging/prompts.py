@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import structlog
+
+from database.encryption import cipher
 from database.pool import Pool
+from messaging.errors import Unreadable
 from messaging.outbox import NewText, enqueue, texts_for
+from messaging.sealed import PROMPT
 from messaging.text_policy import TextPolicy
+
+log = structlog.get_logger(__name__)
 
 # A conversation with a text that waits for an answer is left alone: that text may be the answer.
 EXPIRED = """
@@ -48,12 +56,13 @@ async def expire_prompts(
                 gateway=row["gateway"],
                 sender=row["number"],
                 recipient=row["phone"],
-                body=row["body"],
+                body=body,
                 kind="expiry",
                 created_at=now,
             )
             for row in rows
-            if row["opted_out_at"] is None
+            if (body := _readable(row)) is not None
+            and row["opted_out_at"] is None
             and row["owner"] == "assistant"
             and row["gateway"] in text_policies
         ]
@@ -66,3 +75,14 @@ async def expire_prompts(
             ],
         )
     return len(rows)
+
+
+def _readable(row: Mapping[str, Any]) -> str | None:
+    """What a customer is told; None where its key is not here, so that the others are told."""
+    try:
+        return cipher().unseal(row["body"], PROMPT)
+    except Unreadable as error:
+        log.warning(
+            "prompt.unreadable", conversation=str(row["id"]), code=error.code, detail=error.detail
+        )
+        return None

@@ -18,11 +18,13 @@ import structlog
 
 from connectors.gateways.base import Gateway, Listed, Receipt
 from database.alone import alone
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.clock import Clock
-from messaging.errors import LookUpFailed
+from messaging.errors import LookUpFailed, Unreadable
 from messaging.outcomes import Event, write_event
 from messaging.receipts import store_receipt
+from messaging.sealed import OUTBOUND_BODY
 from messaging.states import TextState, after_receipt
 
 log = structlog.get_logger(__name__)
@@ -66,17 +68,18 @@ WHERE gateway = %(gateway)s AND vendor_id = ANY(%(vendor_ids)s) AND outbound_id 
         WHERE text.gateway = receipt.gateway AND text.vendor_id = receipt.vendor_id)
 """
 
-# A text whose fate is not known, or was not when it was given up. The one that was first tried
-# last before the vendor took its own is the likeliest.
+# Texts whose fate is not known, or was not when they were given up; their words are compared when
+# they are unsealed. The one that was first tried last before the vendor took its own is the
+# likeliest.
 UNRESOLVED = """
-SELECT id, state FROM outbound_text
+SELECT id, state, body FROM outbound_text
 WHERE gateway = %(gateway)s AND recipient = %(recipient)s AND sender = %(sender)s
-    AND body = %(body)s AND vendor_id IS NULL
+    AND vendor_id IS NULL
     AND created_at BETWEEN %(at)s - interval '2 days' AND %(at)s + %(apart)s
     AND first_attempt_at <= %(at)s + %(apart)s
     AND (state IN ('unknown', 'checking')
         OR state = 'failed' AND error_code IN ('expired', 'outcome-unknown'))
-ORDER BY first_attempt_at DESC LIMIT 1
+ORDER BY first_attempt_at DESC
 """
 
 SEEN = "CREATE TEMPORARY TABLE IF NOT EXISTS reconciled_text (id uuid PRIMARY KEY)"
@@ -243,11 +246,11 @@ class Reconciliation:
             "gateway": gateway,
             "recipient": one.recipient,
             "sender": one.sender,
-            "body": one.body,
             "at": one.created_at,
             "apart": CLOCKS_APART,
         }
-        row = await (await connection.execute(UNRESOLVED, values)).fetchone()
+        rows = await (await connection.execute(UNRESOLVED, values)).fetchall()
+        row = next((row for row in rows if _says(row, one.body)), None)
         if row is None:
             found.strange += 1
             numbers = {"sender": one.sender, "recipient": one.recipient}
@@ -290,6 +293,16 @@ class Reconciliation:
             return
         found.missing += 1
         await connection.execute(NOT_AT_VENDOR, dict(row) | {"now": self._clock.now()})
+
+
+def _says(row: Mapping[str, Any], body: str) -> bool:
+    try:
+        return cipher().unseal(row["body"], OUTBOUND_BODY) == body
+    except Unreadable as error:
+        log.warning(
+            "reconcile.unreadable", text_id=str(row["id"]), code=error.code, detail=error.detail
+        )
+        return False
 
 
 async def _batches(texts: AsyncIterator[Listed]) -> AsyncIterator[list[Listed]]:

@@ -18,14 +18,22 @@ from messaging.health_table import read_weights
 # Until the transaction ends nobody else chooses a number for this phone, nor moves its texts.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('route ' || %(phone)s, 0))"
 
+# In one order for everybody, so that two transactions do not wait for each other.
+LOCKS = """
+SELECT pg_advisory_xact_lock(hashtextextended('route ' || phone, 0))
+FROM (SELECT phone FROM unnest(%(phones)s::text[]) AS given (phone) ORDER BY phone) AS sorted
+"""
+
 # The latest by its last text, in either direction.
 KNOWN = """
-SELECT id, number FROM conversation AS talk
-WHERE number = ANY(%(numbers)s) AND phone = %(phone)s
-ORDER BY greatest(created_at,
-    (SELECT max(received_at) FROM inbound_text WHERE conversation_id = talk.id),
-    (SELECT max(created_at) FROM outbound_text WHERE conversation_id = talk.id)) DESC
-LIMIT 1
+SELECT wanted.phone, known.id, known.number FROM unnest(%(phones)s::text[]) AS wanted (phone)
+CROSS JOIN LATERAL (
+    SELECT id, number FROM conversation AS talk
+    WHERE number = ANY(%(numbers)s) AND phone = wanted.phone
+    ORDER BY greatest(created_at,
+        (SELECT max(received_at) FROM inbound_text WHERE conversation_id = talk.id),
+        (SELECT max(created_at) FROM outbound_text WHERE conversation_id = talk.id)) DESC
+    LIMIT 1) AS known
 """
 
 
@@ -89,14 +97,34 @@ async def route(
         candidates: all gateways; at least one has a share above 0.
         random: gives a number from 0 up to 1.
     """
-    await connection.execute(LOCK, {"phone": phone})
-    known = await known_route(connection, phone, candidates)
-    if known is not None:
-        return known
-    by_name = {one.gateway: one for one in candidates}
-    shares = {one.gateway: one.share for one in candidates}
-    chosen = by_name[choose(shares, await read_weights(connection), random)]
-    return Route(chosen.gateway, number_of(chosen, random))
+    return (await routes(connection, [phone], candidates, random))[phone]
+
+
+async def routes(
+    connection: Connection,
+    phones: Sequence[str],
+    candidates: Sequence[Candidate],
+    random: Callable[[], float],
+) -> Mapping[str, Route]:
+    """The number that a text to each of some phones leaves from.
+
+    Args:
+        connection: in the transaction that puts the texts into the outbox.
+        phones: the customers', E.164; new ones draw their lots in this order.
+        candidates: all gateways; at least one has a share above 0.
+        random: gives a number from 0 up to 1.
+    """
+    await connection.execute(LOCKS, {"phones": list(phones)})
+    ways = {**await known_routes(connection, phones, candidates)}
+    new = [phone for phone in phones if phone not in ways]
+    if new:
+        by_name = {one.gateway: one for one in candidates}
+        shares = {one.gateway: one.share for one in candidates}
+        weights = await read_weights(connection)
+        for phone in new:
+            chosen = by_name[choose(shares, weights, random)]
+            ways[phone] = Route(chosen.gateway, number_of(chosen, random))
+    return ways
 
 
 async def known_route(
@@ -109,12 +137,17 @@ async def known_route(
         phone: the customer's, E.164.
         candidates: gateways that may have it.
     """
+    return (await known_routes(connection, [phone], candidates)).get(phone)
+
+
+async def known_routes(
+    connection: Connection, phones: Sequence[str], candidates: Sequence[Candidate]
+) -> Mapping[str, Route]:
+    """As ``known_route``, of several phones; those are missing that know no number of ours."""
     owners = {number: one.gateway for one in candidates for number in one.numbers}
-    given = {"phone": phone, "numbers": list(owners)}
-    known = await (await connection.execute(KNOWN, given)).fetchone()
-    if known is None:
-        return None
-    return Route(owners[known["number"]], known["number"], known["id"])
+    given = {"phones": list(phones), "numbers": list(owners)}
+    rows = await (await connection.execute(KNOWN, given)).fetchall()
+    return {row["phone"]: Route(owners[row["number"]], row["number"], row["id"]) for row in rows}
 
 
 def number_of(candidate: Candidate, random: Callable[[], float]) -> str:

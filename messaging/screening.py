@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from messaging.assistant import TurnInput
 from messaging.consent import ConsentChange, Direction, Method, OptOutScope
 from messaging.menus import choose
+from messaging.openings import Taken, taken
 from messaging.turn_table import ClaimedTurn, WaitingText
 from messaging.wordings import Certainty, opt_out_wish
 from messaging.words import (
@@ -73,6 +76,8 @@ class Decision:
         reply: what the rule says, after the assistant where both speak; None for silence.
         opted_out: the conversation's state afterwards.
         consent: what it does to consent; None where it does nothing.
+        answered: the text of ours whose offered answer was texted; None where none was.
+        ending: the last line of what the assistant says.
     """
 
     input: TurnInput | None
@@ -81,6 +86,8 @@ class Decision:
     rule: str | None = None
     reply: str | None = None
     consent: ConsentChange | None = None
+    answered: UUID | None = None
+    ending: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,9 @@ def screen(turn: ClaimedTurn, company: Company) -> Decision:
     if blocked is not None:  # CANCEL means the appointment to us, and STOP to the gateway
         change = _change(company, blocked, Direction.REVOKE, Method.GATEWAY)
         return _conversation(turn, said, opted_out=True, consent=change)
-    return _about_consent(turn, said, company) or _conversation(turn, said)
+    return _about_consent(turn, said, company) or _conversation(
+        turn, said, ending=_ending(turn, said, company)
+    )
 
 
 def _conversation(
@@ -122,11 +131,43 @@ def _conversation(
     *,
     opted_out: bool = False,
     consent: ConsentChange | None = None,
+    ending: str | None = None,
 ) -> Decision:
     """What no rule answers is for the assistant, or for the person who has taken over."""
     if turn.owner == "person":
         return Decision(None, "person", opted_out, rule="hand-over", consent=consent)
-    return Decision(_input(turn, said), "assistant", opted_out, consent=consent)
+    chosen = _chosen(turn, said)
+    return Decision(
+        _input(turn, said, chosen),
+        "assistant",
+        opted_out,
+        consent=consent,
+        answered=chosen and chosen.begun.text_id,
+        ending=ending,
+    )
+
+
+def _ending(turn: ClaimedTurn, said: list[WaitingText], company: Company) -> str | None:
+    """How to end our texts, for whoever used a word for it that was offered for something else."""
+    twofold = (
+        text for text in said if has_two_meanings(text.body) and _offered(text, turn) is not None
+    )
+    text = next(twofold, None)
+    return None if text is None else _say(Said.HOW_TO_END, company, language_of(text.body))
+
+
+def _offered(text: WaitingText, turn: ClaimedTurn) -> Taken | None:
+    """The answer to a text of ours that this one is; after STOP there is none."""
+    return None if turn.opted_out else taken(text.body, turn.begun)
+
+
+def _asks(text: WaitingText, turn: ClaimedTurn) -> bool:
+    """Whether a question of ours waits for its answer, which this text may be."""
+    return turn.prompt_open or _offered(text, turn) is not None
+
+
+def _chosen(turn: ClaimedTurn, said: list[WaitingText]) -> Taken | None:
+    return _offered(said[0], turn) if len(said) == 1 else None
 
 
 def _about_consent(turn: ClaimedTurn, said: list[WaitingText], company: Company) -> Decision | None:
@@ -137,7 +178,7 @@ def _about_consent(turn: ClaimedTurn, said: list[WaitingText], company: Company)
         change = _change(company, said[-1], Direction.RECONFIRM, Method.WORDING)
         reply = _say(Said.KEPT, company, language_of(said[-1].body))
         return Decision(None, "rule", opted_out=False, rule="kept", reply=reply, consent=change)
-    wishes = [opt_out_wish(text.body, prompt_open=turn.prompt_open) for text in said]
+    wishes = [opt_out_wish(text.body, prompt_open=_asks(text, turn)) for text in said]
     wish = next(((one, text) for one, text in zip(wishes, said, strict=True) if one), None)
     if wish is None:
         return None
@@ -154,7 +195,7 @@ def _about_consent(turn: ClaimedTurn, said: list[WaitingText], company: Company)
     )
     rest = [text for one, text in zip(wishes, said, strict=True) if one is None]
     return Decision(
-        _input(turn, rest) if rest else None,
+        _input(turn, rest, None) if rest else None,
         "assistant" if rest else "rule",
         opted_out=False,
         rule="opt-out-asked",
@@ -180,7 +221,7 @@ def _asked(text: WaitingText, turn: ClaimedTurn) -> _Asked | None:
     conversing = turn.previous_at is not None and text.received_at - turn.previous_at < CONVERSING
     word = classify(
         text.body,
-        prompt_open=turn.prompt_open,
+        prompt_open=_asks(text, turn),
         conversing=conversing,
         opted_out=turn.opted_out,
     )
@@ -191,7 +232,7 @@ def _asked(text: WaitingText, turn: ClaimedTurn) -> _Asked | None:
     if turn.consent_question and not turn.prompt_open and agrees(text.body):
         word = Word.OPT_OUT if turn.consent_question == "opt-out" else Word.OPT_IN
         return _Asked(word, text, Method.KEYWORD, language_of(text.body))
-    wish = opt_out_wish(text.body, prompt_open=turn.prompt_open)
+    wish = opt_out_wish(text.body, prompt_open=_asks(text, turn))
     if wish is not None and wish.certainty is Certainty.CERTAIN:
         return _Asked(Word.OPT_OUT, text, Method.WORDING, wish.language)
     if text.opt_out_type is not None and not has_two_meanings(text.body):
@@ -274,11 +315,17 @@ def _change(
     )
 
 
-def _input(turn: ClaimedTurn, said: list[WaitingText]) -> TurnInput:
-    payload = None
-    if len(said) == 1 and turn.menu:
+def _input(turn: ClaimedTurn, said: list[WaitingText], chosen: Taken | None) -> TurnInput:
+    payload = chosen and chosen.payload
+    if chosen is None and len(said) == 1 and turn.menu:
         index = choose(said[0].body, len(turn.menu))
         payload = None if index is None else turn.menu[index].payload
+    begun = tuple(one for one in turn.begun if not one.told)
+    slots: dict[str, Any] = {}
+    if chosen is not None:
+        slots = dict(chosen.begun.opening.slots)
+    elif payload is None and not turn.prompt_open:  # else it answers what was asked before
+        slots = {name: value for one in begun for name, value in one.opening.slots.items()}
     return TurnInput(
         turn_id=turn.id,
         conversation_id=turn.conversation_id,
@@ -287,4 +334,6 @@ def _input(turn: ClaimedTurn, said: list[WaitingText]) -> TurnInput:
         received_at=said[-1].received_at,
         payload=payload,
         media_types=tuple(file.content_type for text in said for file in text.media),
+        begun=begun,
+        slots=slots,
     )

@@ -25,14 +25,14 @@ from messaging import metrics, tracing
 from messaging.attachments import MediaCheck
 from messaging.clock import Clock
 from messaging.delivery_table import ClaimedText
-from messaging.errors import LookUpFailed
+from messaging.errors import LinnetError, LookUpFailed
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
 from messaging.ledger import Ledger
 from messaging.media_table import store_fitted
 from messaging.outcomes import AcceptedText, Event, settle
 from messaging.phone_hours import QuietHours
-from messaging.retry import ask_delay, check_delay, next_delay
+from messaging.retry import LATER, ask_delay, check_delay, next_delay
 from messaging.tracing import Attribute
 
 log = structlog.get_logger(__name__)
@@ -133,6 +133,11 @@ class Sender:
             psycopg.OperationalError: the database is away; the text will be looked up.
             PoolTimeout: likewise.
         """
+        if text.unreadable is not None:  # no request is made, so nothing is known of the gateway
+            error = text.unreadable
+            log.warning("delivery.unreadable", code=error.code, detail=error.detail)
+            await self._refused(text, Refused(error.code, error.staff, LATER))
+            return
         gateway = self._desk.gateways[text.gateway]
         began = time.perf_counter()
         with tracing.span(
@@ -254,6 +259,11 @@ class Sender:
         if not gateway.capabilities.look_up:
             await self._decide(text, "no answer came and no receipt")
             return
+        if text.unreadable is not None:  # it is looked up by its words
+            error = text.unreadable
+            log.warning("delivery.unreadable", code=error.code, detail=error.detail)
+            await self._check_again(text, error)
+            return
         try:
             with tracing.span("delivery.look-up", ids(text), parent=text.trace) as span:
                 async with asyncio.timeout(self._policy.lease.total_seconds() * 0.9):
@@ -261,7 +271,7 @@ class Sender:
                 span.set(found=found is not None)
         except (LookUpFailed, TimeoutError) as error:
             log.warning("delivery.look-up-failed", detail=str(error))
-            await self._check_again(text)
+            await self._check_again(text, LookUpFailed)
             return
         if found is not None:
             await self._accepted(gateway, text, found.vendor_id)
@@ -282,7 +292,7 @@ class Sender:
                 code="outcome-unknown",
             )
 
-    async def _check_again(self, text: ClaimedText) -> None:
+    async def _check_again(self, text: ClaimedText, why: LinnetError | type[LinnetError]) -> None:
         """A look-up that failed tells nothing: it is repeated until the text is too old."""
         if text.expired:
             await settle(
@@ -290,8 +300,8 @@ class Sender:
                 text,
                 "unknown",
                 event=Event("left-unknown", "the vendor could not be asked in time"),
-                code=LookUpFailed.code,
-                staff=LookUpFailed.staff,
+                code=why.code,
+                staff=why.staff,
             )
         else:
             await settle(
@@ -300,7 +310,7 @@ class Sender:
                 "checking",
                 delay=5.0,
                 checks=text.checks,
-                code=LookUpFailed.code,
+                code=why.code,
             )
 
 

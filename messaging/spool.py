@@ -1,9 +1,10 @@
 """Texts on disk while the database is away: written before they are acknowledged, stored later.
 
-Each process appends to a file of its own, one line an entry, and holds a lock on it as long as
-it lives. A file that nobody has locked was left by a process that died; the next one that looks
-adopts it. What is stored twice does no harm, because the database knows each text's id, so
-nothing is struck out: a file is deleted when all of it is stored.
+Each process appends to a file of its own, one line an entry, sealed where there are keys
+(``database/encryption.py``), and holds a lock on it as long as it lives. A file that nobody has
+locked was left by a process that died; the next one that looks adopts it, if it has its key. What
+is stored twice does no harm, because the database knows each text's id, so nothing is struck out:
+a file is deleted when all of it is stored.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from typing import Any
 from uuid import UUID
 
 from connectors.gateways.base import Inbound, Media, Receipt, Status
+from database.encryption import cipher
 from messaging import tracing
 from messaging.cancellation import cancelled
-from messaging.errors import DatabaseUnavailable
+from messaging.errors import DatabaseUnavailable, UnknownKey, Unreadable
+from messaging.sealed import SPOOLED
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class Spool:
         self._name = name
         self._own: _File | None = None
         self._adopted: list[_File] = []
+        self._unreadable: set[Path] = set()
         self._lock = asyncio.Lock()
         self._draining = asyncio.Lock()
         self._gathered: list[tuple[bytes, asyncio.Future[None]]] = []
@@ -177,8 +181,20 @@ class Spool:
         return [*self._adopted, *([self._own] if self._own else [])]
 
     def _orphans(self) -> list[_File]:
-        found = [_File.adopt(path) for path in self._directory.glob(f"*{ENDING}")]
-        return sorted((file for file in found if file), key=lambda file: file.changed_at)
+        adopted = [_File.adopt(path) for path in self._directory.glob(f"*{ENDING}")]
+        found = [file for file in adopted if file and not self._left_alone(file)]
+        return sorted(found, key=lambda file: file.changed_at)
+
+    def _left_alone(self, file: _File) -> bool:
+        """Let go of a file that another process can read, or this one when it has the key."""
+        missing = file.missing_key()
+        if missing is None:
+            return False
+        file.close()
+        if file.path not in self._unreadable:
+            self._unreadable.add(file.path)
+            log.error("spool.unknown-key", extra={"file": file.path.name, "key_id": missing})
+        return True
 
 
 class _File:
@@ -227,6 +243,17 @@ class _File:
     def entries(self) -> int:
         """How many are not stored."""
         return self._appended - self._stored
+
+    def missing_key(self) -> str | None:
+        """The id of the key that its lines need and that is not here; one process wrote them."""
+        try:
+            if self.entries:
+                _text(self._line_at(0))
+        except UnknownKey as error:
+            return error.key_id
+        except (ValueError, Unreadable):  # told when it is to be stored
+            return None
+        return None
 
     def append(self, lines: Sequence[bytes]) -> None:
         with self._appending:
@@ -346,7 +373,7 @@ def _lane(line: bytes) -> object:
     """What must stay in order: the texts of one phone. A receipt may come whenever it likes."""
     try:
         _, events, _, _ = _entry(line)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, Unreadable):
         return object()  # it is told when it is to be stored
     texts = [event for event in events if isinstance(event, Inbound)]
     return (texts[0].recipient, texts[0].sender) if texts else object()
@@ -369,14 +396,19 @@ def _line(gateway: str, events: Sequence[Inbound | Receipt], received_at: dateti
         "trace": tracing.current(),
         "events": [{"type": type(event).__name__, **asdict(event)} for event in events],
     }
-    return json.dumps(entry, default=str).encode() + b"\n"  # an id of ours as its text
+    text = json.dumps(entry, default=str)  # an id of ours as its text
+    return cipher().seal(text, SPOOLED).encode() + b"\n"
 
 
 def _entry(line: bytes) -> tuple[str, list[Inbound | Receipt], datetime, str | None]:
-    entry: dict[str, Any] = json.loads(line)
+    entry: dict[str, Any] = json.loads(_text(line))
     events = [_event(dict(written)) for written in entry["events"]]
     received_at = datetime.fromisoformat(entry["received_at"])
     return entry["gateway"], events, received_at, entry.get("trace")
+
+
+def _text(line: bytes) -> str:
+    return cipher().unseal(line.decode().rstrip("\n"), SPOOLED)
 
 
 def _event(written: dict[str, Any]) -> Inbound | Receipt:

@@ -104,6 +104,11 @@ def worst(states: Iterable[TextState]) -> TextState:
     return min(states, key=_WORST_FIRST.index)
 
 
+def worst_first() -> tuple[TextState, ...]:
+    """All states, the worst that a part of a message can be in first."""
+    return _WORST_FIRST
+
+
 def word(state: TextState) -> str:
     """What people read: pending, sent, delivered, failed or unknown."""
     return _WORDS[state]

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from database.encryption import cipher
 from database.pool import Connection
 from messaging.lanes import Lane
+from messaging.sealed import OUTBOUND_BODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ async def read_story(connection: Connection, id: UUID) -> Story | None:
     Args:
         connection: to the database.
         id: of the text.
+
+    Raises:
+        Unreadable: what it says is sealed and cannot be read.
     """
     text = await (await connection.execute(TEXT, {"id": id})).fetchone()
     if text is None:
@@ -86,6 +91,7 @@ async def read_story(connection: Connection, id: UUID) -> Story | None:
     events = await (await connection.execute(EVENTS, {"id": id})).fetchall()
     receipts = await (await connection.execute(RECEIPTS, {"id": id})).fetchall()
     told = {name: value for name, value in text.items() if name not in _MOMENTS}
+    told["body"] = cipher().unseal(text["body"], OUTBOUND_BODY)
     moments = tuple(timeline(text, events, receipts))
     return Story(**told | {"lane": Lane(text["lane"]), "moments": moments})
 

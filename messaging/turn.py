@@ -25,7 +25,13 @@ from messaging import tracing
 from messaging.assistant import Answer, Assistant, Reply, TurnInput
 from messaging.cancellation import cancelled
 from messaging.clock import Clock
-from messaging.errors import AssistantFailed, AssistantTimedOut, LinnetError, TurnLost
+from messaging.errors import (
+    AssistantFailed,
+    AssistantTimedOut,
+    LinnetError,
+    TurnLost,
+    Unreadable,
+)
 from messaging.masking import hiding
 from messaging.media import MediaFile
 from messaging.media_inbox import MediaInbox
@@ -204,14 +210,17 @@ class TurnWorker:
             error = AssistantFailed(f"{turn.attempt - 1} attempts did not end")
             return self._failed(turn, decision, error)
         try:
+            if turn.unreadable is not None:
+                raise turn.unreadable
             answer = await self._ask(replace(decision.input, files=files))
-        except AssistantFailed as error:
+        except (AssistantFailed, Unreadable) as error:
             log.warning("turn.assistant-failed", code=error.code, detail=error.detail)
             if turn.attempt < self._policy.attempts:
                 await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])
                 return None
             return self._failed(turn, decision, error)
-        answer = replace(answer, replies=_then(answer.replies, decision))
+        replies = _ended(_then(answer.replies, decision), decision.ending)
+        answer = replace(answer, replies=replies)
         prompts = [reply.prompt for reply in answer.replies if reply.prompt]
         return Outcome(
             answer=answer,
@@ -221,6 +230,7 @@ class TurnWorker:
             prompt=prompts[-1] if prompts else None,
             keep_prompt=answer.keeps_prompt and not prompts,
             consent=decision.consent,
+            answered=decision.answered,
         )
 
     async def _ask(self, given: TurnInput) -> Answer:
@@ -290,3 +300,11 @@ class TurnWorker:
 def _then(replies: Sequence[Reply], decision: Decision) -> list[Reply]:
     """What is said, and then what a rule has to say besides."""
     return [*replies, *([Reply(decision.reply)] if decision.reply else [])]
+
+
+def _ended(replies: Sequence[Reply], ending: str | None) -> Sequence[Reply]:
+    """The same with a last line, where something is said at all."""
+    if ending is None or not replies:
+        return replies
+    *before, last = replies
+    return [*before, replace(last, text=f"{last.text}\n{ending}".lstrip())]

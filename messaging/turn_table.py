@@ -17,12 +17,17 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from connectors.gateways.base import Media
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.assistant import Answer, Option, Prompt
-from messaging.consent import ConsentChange
+from messaging.consent import ConsentChange, silenced
 from messaging.consent_changes import record_change
-from messaging.errors import LinnetError, TurnLost
+from messaging.consent_table import events_of
+from messaging.errors import LinnetError, TurnLost, Unreadable
+from messaging.opening_table import give, give_back, take_up
+from messaging.openings import Begun
 from messaging.outbox import NewText, enqueue
+from messaging.sealed import INBOUND_BODY, MENU, PROMPT, is_session_start, seal_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,9 @@ class ClaimedTurn:
             the first text came; not when it is worked on, which may be later.
         consent_question: ``opt-out`` or ``opt-in``, where our question about that is open.
         consented: whether the phone ever consented to our texts.
+        begun: conversations that we began and that it may answer, the oldest first.
+        unreadable: why its texts or the menu cannot be read, where they are sealed with a key
+            that is not here; they are empty then.
     """
 
     id: UUID
@@ -71,6 +79,8 @@ class ClaimedTurn:
     texts: tuple[WaitingText, ...]
     consent_question: str | None = None
     consented: bool = False
+    begun: tuple[Begun, ...] = ()
+    unreadable: Unreadable | None = None
 
 
 CLAIM_CONVERSATION = """
@@ -79,10 +89,12 @@ WHERE id = (
     SELECT id FROM conversation
     WHERE turn_due_at <= now() AND (lease_until IS NULL OR lease_until < now())
     ORDER BY turn_due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, gateway, number, phone, owner, menu, opted_out_at IS NOT NULL AS opted_out,
-    prompt_expires_at, consent_question, EXISTS (
+RETURNING id, gateway, number, phone, owner, menu, created_at,
+    opted_out_at IS NOT NULL AS opted_out, prompt_expires_at, consent_question, EXISTS (
         SELECT FROM consent_event WHERE phone = conversation.phone AND direction = 'grant'
-    ) AS consented
+    ) AS consented, EXISTS (
+        SELECT FROM opening WHERE recipient = conversation.phone AND answers_closed_at IS NULL
+    ) AS begun_by_us
 """
 
 # The abandoned turn if there is one, else a new one with every text that waits. The texts of a
@@ -119,6 +131,8 @@ FROM (SELECT * FROM resumed UNION ALL SELECT * FROM started) AS current
 JOIN texts ON texts.turn_id = current.id
 ORDER BY received_at, texts.id
 """
+
+OPTED_OUT = "UPDATE conversation SET opted_out_at = now() WHERE id = %(id)s"
 
 RELEASE = """
 UPDATE conversation SET lease_until = NULL,
@@ -158,9 +172,9 @@ WHERE id = %(turn_id)s AND state = 'running' AND attempt = %(attempt)s
 
 APPEND_EVENTS = """
 INSERT INTO tracker_event (conversation_id, position, turn_id, session_start, event)
-SELECT %(conversation_id)s, %(first)s + place - 1, %(turn_id)s,
-    coalesce(event ->> 'event' = 'session_started', false), event
-FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (event, place)
+SELECT %(conversation_id)s, %(first)s + place - 1, %(turn_id)s, session_start, event
+FROM unnest(%(session_starts)s::boolean[], %(events)s::jsonb[])
+    WITH ORDINALITY AS given (session_start, event, place)
 """
 
 AFTERMATH = """
@@ -187,6 +201,7 @@ class Outcome:
         opted_out: the conversation's state after the turn.
         prompt: the question that is open after the turn; ``keep`` leaves it as it was.
         consent: what the turn does to consent.
+        answered: the text of ours whose offered answer was texted, where one was.
     """
 
     answer: Answer
@@ -198,6 +213,7 @@ class Outcome:
     prompt: Prompt | None = None
     keep_prompt: bool = False
     consent: ConsentChange | None = None
+    answered: UUID | None = None
 
 
 async def claim(pool: Pool, lease: timedelta, burst: timedelta) -> ClaimedTurn | None:
@@ -212,13 +228,41 @@ async def claim(pool: Pool, lease: timedelta, burst: timedelta) -> ClaimedTurn |
                     return None
                 values = {"conversation_id": talk["id"], "burst": burst}
                 rows = await (await connection.execute(CLAIM_TURN, values)).fetchall()
+                if rows and rows[0]["number"] == 1 and not talk["opted_out"]:
+                    talk["opted_out"] = await _still_opted_out(connection, talk)
                 if rows:
-                    return _claimed(talk, rows)
+                    return _claimed(talk, rows, await _begun(connection, talk, rows[0]))
                 await connection.execute(RELEASE, values)
 
 
-def _claimed(talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ClaimedTurn:
+async def _still_opted_out(connection: Connection, talk: Mapping[str, Any]) -> bool:
+    """Whether a conversation begins with somebody who opted out and was erased since."""
+    events = (await events_of(connection, [talk["phone"]]))[talk["phone"]]
+    opted_out = silenced(events, talk["number"], talk["created_at"])
+    if opted_out:
+        await connection.execute(OPTED_OUT, {"id": talk["id"]})
+    return opted_out
+
+
+async def _begun(
+    connection: Connection, talk: Mapping[str, Any], first: Mapping[str, Any]
+) -> list[Begun]:
+    if not talk["begun_by_us"]:
+        return []
+    new = first["attempt"] == 1
+    return await give(connection, talk, first["id"], first["received_at"], new=new)
+
+
+def _claimed(
+    talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], begun: Sequence[Begun]
+) -> ClaimedTurn:
     first, expires_at = rows[0], talk["prompt_expires_at"]
+    unreadable: Unreadable | None = None
+    try:
+        bodies = [cipher().unseal(row["body"], INBOUND_BODY) for row in rows]
+        menu = cipher().unseal_json(talk["menu"], MENU) or ()
+    except Unreadable as error:
+        bodies, menu, unreadable = [""] * len(rows), (), error
     return ClaimedTurn(
         id=first["id"],
         number=first["number"],
@@ -231,20 +275,22 @@ def _claimed(talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Clai
         opted_out=talk["opted_out"],
         prompt_open=expires_at is not None and expires_at > first["received_at"],
         previous_at=first["previous_at"],
-        menu=tuple(Option(**option) for option in talk["menu"] or ()),
+        menu=tuple(Option(**option) for option in menu),
         texts=tuple(
             WaitingText(
                 id=row["text_id"],
                 trace=row["trace"],
-                body=row["body"],
+                body=body,
                 media=tuple(Media(**item) for item in row["media"]),
                 received_at=row["received_at"],
                 opt_out_type=row["opt_out_type"],
             )
-            for row in rows
+            for row, body in zip(rows, bodies, strict=True)
         ),
         consent_question=talk["consent_question"],
         consented=talk["consented"],
+        begun=tuple(begun),
+        unreadable=unreadable,
     )
 
 
@@ -315,15 +361,29 @@ async def finish(pool: Pool, turn: ClaimedTurn, outcome: Outcome, burst: timedel
         if finished.rowcount == 0:
             raise TurnLost(f"turn {turn.id} attempt {turn.attempt}")
         if answer.events:
-            events = Jsonb([dict(event) for event in answer.events])
-            await connection.execute(
-                APPEND_EVENTS, key | {"first": answer.first_position, "events": events}
-            )
+            events = {
+                "first": answer.first_position,
+                "events": [Jsonb(seal_event(event)) for event in answer.events],
+                "session_starts": [is_session_start(event) for event in answer.events],
+            }
+            await connection.execute(APPEND_EVENTS, key | events)
+        if turn.begun:
+            await _settle_begun(connection, turn, outcome)
         await enqueue(connection, outcome.texts)
         await _aftermath(connection, key, outcome)
         await connection.execute(RELEASE, key)
         if outcome.consent is not None:  # last, as everybody who records consent waits for it
             await record_change(connection, outcome.consent)
+
+
+async def _settle_begun(connection: Connection, turn: ClaimedTurn, outcome: Outcome) -> None:
+    """What we began is taken up by who answered it; a question of its own closes its answers."""
+    if outcome.handled_by != "assistant" or outcome.failure is not None:
+        await give_back(connection, turn.id)
+        return
+    asks = outcome.prompt or any(reply.options for reply in outcome.answer.replies)
+    closed = [one.text_id for one in turn.begun if asks or one.text_id == outcome.answered]
+    await take_up(connection, turn.id, closed)
 
 
 async def _aftermath(connection: Connection, key: Mapping[str, Any], outcome: Outcome) -> None:
@@ -336,10 +396,10 @@ async def _aftermath(connection: Connection, key: Mapping[str, Any], outcome: Ou
         | {
             # Only an answer of the assistant's closes the menu before it; HELP does not.
             "keep_menu": outcome.failure is not None or outcome.handled_by != "assistant",
-            "menu": Jsonb(menu) if menu else None,
+            "menu": Jsonb(cipher().seal_json(menu, MENU)) if menu else None,
             "opted_out": outcome.opted_out,
             "prompt": "open" if prompt else "keep" if outcome.keep_prompt else "none",
-            "expired": prompt.expired if prompt else None,
+            "expired": cipher().seal(prompt.expired, PROMPT) if prompt else None,
             "seconds": timedelta(seconds=prompt.seconds) if prompt else None,
         },
     )

@@ -91,6 +91,7 @@ class Said(StrEnum):
     ASK_OPT_OUT = "ask_opt_out"
     ASK_OPT_IN = "ask_opt_in"
     KEPT = "kept"
+    HOW_TO_END = "how_to_end"
 
 
 def reply_for(word: Word | Said, brand: str, help_contact: str, language: str = "en") -> str:

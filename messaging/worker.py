@@ -59,6 +59,7 @@ class WorkerPlan:
         retention_days: for how many days texts are kept.
         hours: when phones may be texted unasked; None where they may at any.
         notices: takes texts that nobody asked for; None where jobs send none.
+        common: values that every text may use without being given them: ``brand``.
         jobs: of what stands above the engine.
     """
 
@@ -71,6 +72,7 @@ class WorkerPlan:
     retention_days: int = 400
     hours: QuietHours | None = None
     notices: NoticeDesk | None = None
+    common: Mapping[str, str] = field(default_factory=dict)
     jobs: Sequence[Register] = ()
 
 
@@ -109,7 +111,7 @@ async def run_worker(
             policies = plan.text_policies
             tell = partial(tell_delays, pool, gateways, policies, plan.delay, clock, ids.new_id)
             tasks.create_task(_every(1.0, tell))
-        tools = Tools(gateways, http, clock, plan.retention_days, plan.notices)
+        tools = Tools(gateways, http, clock, plan.retention_days, plan.notices, plan.common)
         tasks.create_task(run_jobs(database_url, tools, plan.jobs))
         if health_file is not None:
             tasks.create_task(_beat(health_file))

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from procrastinate import App
-
 from database.pool import Connection, Pool
-from messaging.jobs import Tools
 from messaging.lanes import Lane
 from messaging.notices import Notice, NoticeDesk, Refused
 from outreach.reminder_answers import to_reminder
+from outreach.templates import Templates
 from practice import words
 from practice.records import Appointment
 from practice.requested_reminders import (
@@ -28,39 +26,28 @@ from practice.requested_reminders import (
     standing_appointment,
 )
 
-SUBJECT = "requested-reminder"
+PLAIN, WITH_APPOINTMENT = "requested", "requested_appointment"
+"""Names of the texts in notices.yml."""
+
 LATEST = timedelta(hours=6)
 """How late, after an outage, a reminder is still of use."""
-CHOICES = "Reply C to confirm, R to reschedule, X to cancel."
 
 
-def register(app: App, pool: Pool, tools: Tools) -> None:
-    """Add the job.
-
-    Args:
-        app: of Procrastinate.
-        pool: for the job and what it does.
-        tools: what it works with; without a desk for notices, reminders wait for a worker that
-            has one.
-    """
-
-    @app.periodic(cron="* * * * *")
-    @app.task(name="linnet.requested-reminders")
-    async def requested_reminders(timestamp: int) -> None:  # noqa: ARG001  given by its name
-        if tools.notices is not None:
-            await send_due(pool, tools.notices, tools.clock.now())
-
-
-async def send_due(pool: Pool, notices: NoticeDesk, now: datetime) -> int:
+async def send_due(pool: Pool, desk: NoticeDesk, templates: Templates, now: datetime) -> int:
     """Send every reminder that is due; any number of processes may do it at once.
 
     Args:
         pool: of connections.
-        notices: takes the texts.
+        desk: takes the texts.
+        templates: of notices.yml.
         now: UTC.
 
     Returns:
         How many were sent by this process.
+
+    Raises:
+        UnknownTemplate: notices.yml lacks one of the texts.
+        WrongVariables: one of them has a variable that is not ``what``.
     """
     sent = 0
     while True:
@@ -68,22 +55,24 @@ async def send_due(pool: Pool, notices: NoticeDesk, now: datetime) -> int:
             due = await next_due(connection, now)
             if due is None:
                 return sent
-            state = await _send(connection, notices, due, now)
+            state = await _send(connection, desk, templates, due, now)
             await close_reminder(connection, due.key, state, now)
         sent += state == "sent"
 
 
-def body_of(reminder: RequestedReminder, appointment: Appointment | None) -> str:
-    """What a reminder says: the customer's words, and the appointment that it is about."""
-    about = f"{words.appointment(appointment)}. {CHOICES}" if appointment else None
-    parts = [part for part in (reminder.words and f"{reminder.words}.", about) if part]
-    if not parts:
-        return "This is the reminder that you asked us for."
-    return f"You asked us to remind you: {' '.join(parts)}"
+def what_of(reminder: RequestedReminder, appointment: Appointment | None) -> str:
+    """What a reminder is of: the customer's words, the appointment, or that the time has come."""
+    about = words.appointment(appointment) if appointment else None
+    named = ". ".join(part for part in (reminder.words, about) if part)
+    return named or f"it is {words.when(reminder.due_at, reminder.zone)}"
 
 
 async def _send(
-    connection: Connection, notices: NoticeDesk, due: RequestedReminder, now: datetime
+    connection: Connection,
+    desk: NoticeDesk,
+    templates: Templates,
+    due: RequestedReminder,
+    now: datetime,
 ) -> str:
     if now - due.due_at > LATEST:
         return "late"
@@ -92,14 +81,15 @@ async def _send(
         appointment = await standing_appointment(connection, due.appointment_id, now)
         if appointment is None and due.words is None:
             return "dropped"
+    name = WITH_APPOINTMENT if appointment else PLAIN
     useful = due.due_at + LATEST
     notice = Notice(
         phone=due.phone,
-        body=body_of(due, appointment),
+        body=templates.render(name, {"what": what_of(due, appointment)}),
         lane=Lane.REPLY,
-        subject=SUBJECT,
+        subject=templates[name].subject,
         not_after=min(useful, appointment.start) if appointment else useful,
         opening=to_reminder(appointment, appointment.start) if appointment else None,
     )
-    result = await notices.enqueue(connection, notice, now)
+    result = await desk.enqueue(connection, notice, now)
     return "refused" if isinstance(result, Refused) else "sent"

@@ -43,10 +43,10 @@ WHERE id = %(id)s
 
 
 async def upcoming(connection: Connection, phone: str, now: datetime) -> list[Appointment]:
-    """The appointments of a phone (E.164) that are not over or cancelled, the next one first."""
+    """The appointments of a phone (E.164) to which somebody may still come, the next one first."""
     rows = await connection.execute(
-        f"{SELECT} WHERE customer.phone = %(phone)s AND appointment.state <> 'cancelled'"
-        " AND upper(appointment.during) > %(now)s ORDER BY start, appointment.id",
+        f"{SELECT} WHERE customer.phone = %(phone)s AND upper(appointment.during) > %(now)s"
+        " AND appointment.state IN ('booked', 'confirmed') ORDER BY start, appointment.id",
         {"phone": phone, "now": now},
     )
     return [from_row(row) async for row in rows]

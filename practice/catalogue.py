@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Any, Self
 
 from database.pool import Connection
 from practice.errors import UnknownLocation, UnknownService
@@ -19,12 +20,21 @@ class Service:
         key: as the assistant names it: ``eye_exam``.
         name: as a text says it: ``eye exam``.
         minutes: how long it takes.
+        reminders: how long before it customers are reminded, the longest time first: ``7d``.
+        recall_months: after how many months it is due again; None where nobody is called back.
     """
 
     id: int
     key: str
     name: str
     minutes: int
+    reminders: tuple[str, ...] = ()
+    recall_months: int | None = None
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The service of a row, or of what was kept of it by an earlier release."""
+        return cls(**{**stored, "reminders": tuple(stored.get("reminders", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,7 @@ async def load_catalogue(connection: Connection) -> Catalogue:
     for key, day in row["closures"] or ():
         closures.setdefault(key, set()).add(date.fromisoformat(day))
     return Catalogue(
-        services={one["key"]: Service(**one) for one in row["services"] or ()},
+        services={one["key"]: Service.from_json(one) for one in row["services"] or ()},
         locations={one["key"]: Location(**one) for one in row["locations"] or ()},
         staff=tuple(
             Staff(one["id"], one["name"], one["location"], frozenset(one["services"]))

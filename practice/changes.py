@@ -29,7 +29,7 @@ async def once(
     Args:
         connection: to write with.
         key: of the change; a repeated key changes nothing.
-        kind: ``book``, ``confirm``, ``reschedule`` or ``cancel``.
+        kind: ``book``, ``confirm``, ``reschedule``, ``cancel``, ``kept`` or ``missed``.
         phone: whose appointment it is.
         now: aware.
         make: makes the change with the same connection; what it raises undoes everything.

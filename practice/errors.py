@@ -6,9 +6,11 @@ PracticeError
 ├── InThePast          the time, or the appointment, is over
 ├── NotFound           there is no such appointment for this phone
 ├── AlreadyCancelled   the appointment was cancelled before
+├── NotBegun           nobody can have kept or missed it yet
 ├── UnknownService     there is no such service
 ├── UnknownLocation    there is no such location
 ├── RemindersFull      the phone has asked for as many reminders as can wait
+├── WrongCatalogue     what the business offers is written down wrongly
 └── KeyReused          one idempotency key stands for two changes
 """
 
@@ -94,6 +96,13 @@ class AlreadyCancelled(PracticeError):
     staff = "The appointment was cancelled before."
 
 
+class NotBegun(PracticeError):
+    """The appointment lies ahead, so nobody can have kept or missed it."""
+
+    code = "practice.not-begun"
+    staff = "The appointment has not begun."
+
+
 class UnknownService(PracticeError):
     """There is no service with this key."""
 
@@ -113,6 +122,13 @@ class RemindersFull(PracticeError):
 
     code = "practice.reminders-full"
     staff = "The customer has asked for as many reminders as can wait."
+
+
+class WrongCatalogue(PracticeError):
+    """What the business offers is written down wrongly; the detail says what to write."""
+
+    code = "practice.wrong-catalogue"
+    staff = "The list of services is written wrongly."
 
 
 class KeyReused(PracticeError):

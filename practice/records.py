@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from practice.catalogue import Location, Service
 
-State = Literal["booked", "confirmed", "cancelled"]
+State = Literal["booked", "confirmed", "cancelled", "kept", "missed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Appointment:
         location: where.
         start: aware, UTC.
         end: aware, UTC.
-        state: ``booked``, ``confirmed`` by the customer, or ``cancelled``.
+        state: ``booked``, ``confirmed`` by the customer, or ``cancelled``; once it has begun also
+            ``kept`` or ``missed``, where that was noted.
         staff: the name of who sees the customer.
     """
 
@@ -58,7 +59,7 @@ def from_row(row: dict[str, Any]) -> Appointment:
     return Appointment(
         **row
         | {
-            "service": Service(**row["service"]),
+            "service": Service.from_json(row["service"]),
             "location": Location(**row["location"]),
             "start": row["start"].astimezone(UTC),
             "end": row["end"].astimezone(UTC),

@@ -149,7 +149,7 @@ async def standing_appointment(
 ) -> Appointment | None:
     """An appointment that is to come, not to be changed until the transaction ends; else None."""
     found = await connection.execute(
-        f"{SELECT} WHERE appointment.id = %(id)s AND appointment.state <> 'cancelled'"
+        f"{SELECT} WHERE appointment.id = %(id)s AND appointment.state IN ('booked', 'confirmed')"
         " AND lower(appointment.during) > %(now)s FOR SHARE OF appointment",
         {"id": appointment_id, "now": now},
     )

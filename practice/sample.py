@@ -15,14 +15,17 @@ from database.pool import Connection
 from practice.appointments import book, upcoming
 from practice.catalogue import Catalogue, load_catalogue
 from practice.customers import remember_customer
+from practice.leads import parse_leads, parse_recall
 from practice.slots import nearest_slots
 
 HARBOR = Path(__file__).with_name("harbor.yml")
 LOCK = 0x11_77_E8  # any number, the same for every process that loads the sample
 
 UPSERT_SERVICE = """
-INSERT INTO service (key, name, minutes) VALUES (%(key)s, %(name)s, %(minutes)s)
-ON CONFLICT (key) DO UPDATE SET name = excluded.name, minutes = excluded.minutes
+INSERT INTO service (key, name, minutes, reminders, recall_months)
+VALUES (%(key)s, %(name)s, %(minutes)s, %(reminders)s, %(recall)s)
+ON CONFLICT (key) DO UPDATE SET name = excluded.name, minutes = excluded.minutes,
+    reminders = excluded.reminders, recall_months = excluded.recall_months
 """
 UPSERT_LOCATION = """
 INSERT INTO location (key, name, address, timezone)
@@ -76,6 +79,9 @@ async def load_sample(connection: Connection, now: datetime) -> None:
     Args:
         connection: to write with.
         now: aware; the appointments lie on the open days after it.
+
+    Raises:
+        WrongCatalogue: reminders or a recall are written wrongly; the detail says what to write.
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": LOCK})
@@ -90,7 +96,11 @@ async def load_sample(connection: Connection, now: datetime) -> None:
 async def _load_business(connection: Connection) -> None:
     harbor = _harbor()
     for key, service in harbor["services"].items():
-        await connection.execute(UPSERT_SERVICE, {"key": key, **service})
+        plan = {
+            "reminders": list(parse_leads(service.get("reminders"), key)),
+            "recall": parse_recall(service.get("recall"), key),
+        }
+        await connection.execute(UPSERT_SERVICE, {"key": key, **service, **plan})
     for key, one in harbor["locations"].items():
         columns = {name: one[name] for name in ("name", "address")}
         columns |= {"key": key, "timezone": harbor["timezone"]}

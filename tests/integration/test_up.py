@@ -199,6 +199,8 @@ def test_life_of_a_stack(project: Path, port_base: int, state: Path) -> None:
         assert first["sender_numbers"].keys() == {"twilio", "intelepeer"}
         parts = {"postgres", "simulator", "ingress", "rasa", "actions", "worker"}
         assert first["pids"].keys() == parts
+        patience = {part: psutil.Process(pid).nice() for part, pid in first["pids"].items()}
+        assert all(patience["ingress"] < patience[part] for part in ("rasa", "worker", "actions"))
         assert greet("+12125550177") == "Good day to you"
 
         said = refused(project, "up", "--headless", "--data-dir", str(state))

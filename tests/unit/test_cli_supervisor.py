@@ -193,3 +193,20 @@ def test_last_words(tmp_path: Path, written: str, said: str) -> None:
     log = tmp_path / "log"
     log.write_text(written)
     assert last_words(log) == said
+
+
+def test_what_may_wait_lets_others_go_first(tmp_path: Path, supervisor: Supervisor) -> None:
+    ours = os.nice(0)
+    patient = Service(
+        "patient",
+        [sys.executable, "-c", SLEEP],
+        environment=dict(os.environ),
+        log=tmp_path / "patient.log",
+        healthy=lambda: True,
+        nice=3,
+    )
+    supervisor.start(patient)
+    supervisor.start(service(tmp_path, SLEEP, "urgent"))
+    healthy(supervisor)
+    assert psutil.Process(supervisor.pids["patient"]).nice() == ours + 3
+    assert psutil.Process(supervisor.pids["urgent"]).nice() == ours

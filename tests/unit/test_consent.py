@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.consent import (
-    GENESIS,
-    ChainCheck,
     ConsentEvent,
     Direction,
-    Entry,
     Method,
-    digest,
+    Refusal,
     due_by,
+    refusal_of,
+    silenced,
     state_of,
 )
+from messaging.consent_chain import GENESIS, PERSONAL, ChainCheck, Entry, commit, digest
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 PHONE, OURS, OURS_TOO = "+12125550100", "+12125550142", "+12125550143"
@@ -63,11 +63,19 @@ events = st.builds(
 )
 
 
+SALT = bytes(32)
+
+
+def entry_of(previous: bytes, id: int, content: dict[str, object]) -> Entry:
+    commitment = commit(SALT, content)
+    return Entry(id, content, commitment, SALT, digest(previous, id, content, commitment))
+
+
 def chain(given: list[ConsentEvent]) -> list[Entry]:
     entries, head = [], GENESIS
     for id, one in enumerate(given, 1):
-        head = digest(head, id, one.content())
-        entries.append(Entry(id, one.content(), head))
+        entries.append(entry_of(head, id, one.content()))
+        head = entries[-1].hash
     return entries
 
 
@@ -95,8 +103,7 @@ def test_a_change_is_found(given, data):
     assert faults(changed, entries[-1])
     rehashed = [*entries]
     previous = entries[place - 1].hash if place else GENESIS
-    content = changed[place].content
-    rehashed[place] = Entry(old.id, content, digest(previous, old.id, content))
+    rehashed[place] = entry_of(previous, old.id, changed[place].content)
     assert faults(rehashed, entries[-1])
 
 
@@ -123,7 +130,7 @@ def test_an_insertion_is_found(given, new, data):
     place = data.draw(st.integers(0, len(entries)))
     pushed = [replace(entry, id=entry.id + 1) for entry in entries[place:]]
     previous = entries[place - 1].hash if place else GENESIS
-    forged = Entry(place + 1, new.content(), digest(previous, place + 1, new.content()))
+    forged = entry_of(previous, place + 1, new.content())
     assert faults([*entries[:place], forged, *pushed], entries[-1])
 
 
@@ -131,7 +138,25 @@ def test_the_hash_does_not_depend_on_the_zone_in_which_a_time_is_written():
     there = NOW.astimezone(datetime.now().astimezone().tzinfo)
     assert event(Direction.GRANT, captured_at=there) == event(Direction.GRANT)
     given = [event(Direction.GRANT, captured_at=at).content() for at in (NOW, there)]
-    assert digest(GENESIS, 1, given[0]) == digest(GENESIS, 1, given[1])
+    assert entry_of(GENESIS, 1, given[0]).hash == entry_of(GENESIS, 1, given[1]).hash
+
+
+def redacted(entry: Entry) -> Entry:
+    public = {name: value for name, value in entry.content.items() if name not in PERSONAL}
+    return replace(entry, content=public, salt=None)
+
+
+@given(st.lists(events, min_size=2, max_size=6), st.data())
+def test_a_chain_stays_whole_where_entries_are_redacted_and_only_there(given, data):
+    entries = chain(given)
+    place = data.draw(st.integers(0, len(entries) - 1))
+    entries[place] = redacted(entries[place])
+    assert faults(entries, entries[-1]) == []
+    half = replace(entries[place], content={**entries[place].content, "body": "STOP"})
+    assert faults([*entries[:place], half, *entries[place + 1 :]], entries[-1])
+    turned = {**entries[place].content, "direction": Direction.GRANT, "scope": "program/x"}
+    other = replace(entries[place], content=turned)
+    assert faults([*entries[:place], other, *entries[place + 1 :]], entries[-1])
 
 
 STOP, START = event(Direction.REVOKE), event(Direction.GRANT, body="START")
@@ -193,3 +218,34 @@ def test_a_stop_counts_for_its_number_or_for_all():
 )
 def test_ten_business_days(asked, due):
     assert due_by(asked) == due
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ([], None),
+        ([START], None),
+        ([STOP], Refusal("all", NOW)),
+        ([STOP, START], None),
+        ([event(Direction.REVOKE, scope="program/recall")], Refusal("marketing", NOW)),
+        ([event(Direction.REVOKE, scope="transactional")], Refusal("transactional", NOW)),
+        ([STOP, event(Direction.REVOKE, scope="marketing", captured_at=LATER)],
+            Refusal("all", LATER)),
+        # Nobody can answer the question any more, so it is taken for answered.
+        ([event(Direction.PENDING)], Refusal("all", NOW)),
+        ([event(Direction.PENDING), event(Direction.RECONFIRM)], None),
+    ],
+)  # fmt: skip
+def test_what_is_remembered_of_who_is_forgotten(said, kept):
+    assert refusal_of(said) == kept
+
+
+def test_who_was_forgotten_is_silenced_at_each_number_until_start():
+    left = event(Direction.REVOKE, method=Method.ERASURE)
+    later = NOW + timedelta(days=30)
+    assert silenced([left], OURS, later)
+    assert not silenced([left, event(Direction.GRANT, recorded_at=later)], OURS, later)
+    listed = event(
+        Direction.GRANT, method=Method.WEB, disclosure=TEXT, captured_at=NOW - timedelta(days=1)
+    )
+    assert silenced([left, listed], OURS, later)

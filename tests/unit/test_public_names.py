@@ -14,10 +14,10 @@ NAMES = {
     "messaging.clock": "Clock SystemClock TimeOrderedIds",
     "messaging.composing": "Composed compose",
     "messaging.consent": (
-        "ALL BUSINESS_DAYS ChainCheck ConsentChange ConsentEvent ConsentPolicy ConsentState"
-        " Direction Entry MARKETING Method OptOutScope TRANSACTIONAL digest due_by silenced"
-        " state_of"
+        "ALL BUSINESS_DAYS ConsentChange ConsentEvent ConsentPolicy ConsentState Direction"
+        " MARKETING Method OptOutScope Refusal TRANSACTIONAL due_by refusal_of silenced state_of"
     ),
+    "messaging.consent_chain": "ChainCheck Entry PERSONAL commit digest",
     "messaging.cost": "Cost cost_of",
     "messaging.duplicates": "Claim digest_of is_limited",
     "messaging.errors": (
@@ -53,7 +53,7 @@ NAMES = {
         "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count unit_count"
         " units_left utf16_length"
     ),
-    "messaging.states": "TextState after_receipt rank ranks word worst",
+    "messaging.states": "TextState after_receipt rank ranks word worst worst_first",
     "messaging.text_ids": "BETWEEN SHORT matching short span",
     "messaging.text_policy": (
         "Duplicates LEAST_WORDS LONGEST_LABEL Level LongTexts TOKEN_LENGTH TextPolicy"

@@ -1,0 +1,60 @@
+"""``linnet console``: the process that serves the API."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from connectors.credentials import load_settings
+from connectors.settings import Settings
+from console.app import make_app
+from console.context import Context
+from database.pool import make_pool
+from database.url import database_url
+from messaging.clock import SystemClock
+from messaging.logs import configure_logging
+from outreach.templates import NOTICES, Templates, load_templates
+
+
+def context_of(settings: Settings, url: str) -> Context:
+    """What the API works with in this folder.
+
+    Args:
+        settings: as configured.
+        url: of the database.
+
+    Raises:
+        SettingsError: notices.yml is wrong.
+    """
+    common = {"brand": settings.brand, "help_contact": settings.help_contact}
+    return Context(
+        pool=make_pool(url),
+        desk=settings.notices,
+        templates=load_templates(common=common) if NOTICES.exists() else Templates({}, common),
+        prices=settings.prices,
+        requests_per_minute=settings.api_requests_per_minute,
+        clock=SystemClock(),
+    )
+
+
+def run(host: str, port: int) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        host: address to listen at.
+        port: of it.
+
+    Raises:
+        SettingsError: credentials.yml, notices.yml or the environment is wrong.
+    """
+    configure_logging("console")
+    uvicorn.run(
+        make_app(context_of(load_settings(), database_url())),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",  # there are none, and the pinned websockets is too old for uvicorn
+        access_log=False,
+        log_config=None,
+        server_header=False,
+    )

@@ -1,0 +1,160 @@
+"""What every request goes through: an id, limits of its body, and a line in the log."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.problems import ApiError, Broken, Malformed, TooLarge, WrongType, of_error
+from messaging.masking import hiding
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 65_536
+"""Bytes: the longest text with everything around it is a fifth of that."""
+DEEPEST = 20
+"""Levels of a JSON document; slots of an assistant have three or four."""
+METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class RequestGuard:
+    """ASGI middleware around all routes.
+
+    A body is read and checked before anything else sees it. What stands in it is kept out of the
+    log as long as the request lasts.
+
+    Args:
+        app: the routes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, request_id = time.monotonic(), str(uuid4())
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] += [
+                    (b"x-request-id", request_id.encode()),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                body = await _body(scope, receive)
+                document = _checked(scope, body)
+            except ApiError as error:
+                await of_error(error)(scope, receive, answer)
+            else:
+                with hiding(*_strings(document)):
+                    try:
+                        await self._app(scope, _replay(body, receive), answer)
+                    except Exception:
+                        log.exception("api.broken")
+                        if status == 0:
+                            fault = Broken("the log says what, under X-Request-Id")
+                            await of_error(fault)(scope, receive, answer)
+            log.info(
+                "api.answered",
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", "none"),
+                status=status,
+                caller=scope.get("state", {}).get("caller"),
+                seconds=round(time.monotonic() - began, 3),
+            )
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    if scope["method"] not in METHODS_WITH_BODY:
+        return b""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("the request ended too early")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > LARGEST_BODY:
+            raise TooLarge(
+                f"a body has {LARGEST_BODY} bytes at most", headers={"Connection": "close"}
+            )
+    return body
+
+
+def _checked(scope: Scope, body: bytes) -> Any:
+    """What a body says, where PostgreSQL can keep all of it."""
+    if not body:
+        return None
+    headers = dict(scope["headers"])
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+        raise WrongType("send Content-Type: application/json")
+    try:
+        document = json.loads(body)
+        depth = _depth(document)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the body is not JSON (UTF-8)") from error
+    if depth > DEEPEST:
+        raise Malformed(f"the body is nested deeper than {DEEPEST} levels")
+    for text in _strings(document):
+        if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise Malformed("a text holds a NUL or half of a surrogate pair")
+    if not all(math.isfinite(number) for number in _floats(document)):
+        raise Malformed("a number is not finite")
+    return document
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield key
+            yield from _leaves(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _strings(value: Any) -> Iterator[str]:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+
+
+def _floats(value: Any) -> Iterator[float]:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, float))
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,166 @@
+"""What is on record about deliveries: the log, the dead, doing it again, forgetting."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from database.pool import Connection, Pool
+
+log = structlog.get_logger(__name__)
+
+KEPT_DAYS = 30
+"""For how long events are kept, delivered or not, so that they can be replayed."""
+
+BATCH = 500
+"""Events that a statement deletes."""
+
+REST_SECONDS = 0.02
+"""Between two statements, for everybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A delivery and its last attempt.
+
+    Attributes:
+        id: of the delivery.
+        event_id: the receiver knows it as ``webhook-id``.
+        happened_at: the event, UTC.
+        at: of the last attempt; None where there was none.
+        outcome: of it; None where there was none.
+        answer: its beginning, masked.
+    """
+
+    id: int
+    endpoint_id: UUID
+    event_id: UUID
+    type: str
+    happened_at: datetime
+    state: str
+    attempts: int
+    next_attempt_at: datetime
+    at: datetime | None
+    outcome: str | None
+    status: int | None
+    milliseconds: int | None
+    answer: str | None
+
+
+# The newest of few endpoints; each is found from the end of the index on deliveries.
+RECORDS = """
+SELECT delivery.id, endpoint_id, event_id, event.type, event.at AS happened_at, state, attempts,
+    next_attempt_at, last.at, last.outcome, last.status, last.milliseconds, last.answer
+FROM webhook_delivery AS delivery JOIN outgoing_event AS event ON event.id = event_id
+LEFT JOIN LATERAL (
+    SELECT at, outcome, status, milliseconds, answer FROM webhook_attempt
+    WHERE delivery_id = delivery.id ORDER BY id DESC LIMIT 1) AS last ON true
+WHERE (%(endpoint)s::uuid IS NULL OR endpoint_id = %(endpoint)s)
+    AND (%(state)s::text IS NULL OR state = %(state)s)
+ORDER BY delivery.id DESC LIMIT %(most)s
+"""
+COUNTS = """
+SELECT endpoint_id, count(*) FILTER (WHERE state = 'pending') AS pending,
+    count(*) FILTER (WHERE state = 'dead') AS dead
+FROM webhook_delivery WHERE state IN ('pending', 'dead') GROUP BY endpoint_id
+"""
+REPLAY = """
+UPDATE webhook_delivery AS delivery
+SET state = 'pending', attempts = 0, next_attempt_at = %(now)s, finished_at = NULL
+FROM outgoing_event AS event
+WHERE event.id = event_id AND state <> 'pending'
+    AND EXISTS (SELECT FROM webhook_endpoint WHERE id = endpoint_id AND state <> 'gone')
+    AND (%(endpoint)s::uuid IS NULL OR endpoint_id = %(endpoint)s)
+    AND (%(delivery)s::bigint IS NULL OR delivery.id = %(delivery)s)
+    AND (NOT %(dead)s OR state = 'dead')
+    AND (%(since)s::timestamptz IS NULL OR event.at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR event.at < %(until)s)
+"""
+PRUNE = """
+DELETE FROM outgoing_event WHERE id IN (
+    SELECT id FROM outgoing_event WHERE at < %(cutoff)s ORDER BY at LIMIT %(batch)s)
+"""
+
+
+async def records(
+    connection: Connection, most: int, *, endpoint: UUID | None = None, state: str | None = None
+) -> list[Record]:
+    """Deliveries, the newest first.
+
+    Args:
+        connection: to the database.
+        most: so many at most.
+        endpoint: only to this one.
+        state: only in this one, as ``dead``.
+    """
+    values = {"most": most, "endpoint": endpoint, "state": state}
+    rows = await (await connection.execute(RECORDS, values)).fetchall()
+    return [Record(**row) for row in rows]
+
+
+async def counts(connection: Connection) -> dict[UUID, tuple[int, int]]:
+    """How many deliveries wait and how many are dead, by endpoint; none where both are 0."""
+    rows = await (await connection.execute(COUNTS)).fetchall()
+    return {row["endpoint_id"]: (row["pending"], row["dead"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which deliveries are made again.
+
+    Attributes:
+        endpoint: only to this one.
+        delivery: only this one.
+        dead: only those that were given up.
+        since: only of events at this time and later, aware.
+        until: only of events before this time, aware.
+    """
+
+    endpoint: UUID | None = None
+    delivery: int | None = None
+    dead: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def replay(connection: Connection, selection: Selection, now: datetime) -> int:
+    """Deliver once more, under the same ids; what waits already is left as it is.
+
+    Args:
+        connection: to the database.
+        selection: of what.
+        now: the time, UTC.
+
+    Returns:
+        How many deliveries.
+    """
+    values = {name: getattr(selection, name) for name in Selection.__slots__}
+    return (await connection.execute(REPLAY, values | {"now": now})).rowcount
+
+
+async def prune(pool: Pool, retention_days: int, now: datetime) -> int:
+    """Forget events that are old, with their deliveries and attempts, whatever became of them.
+
+    Args:
+        pool: of connections.
+        retention_days: for how many days texts are kept; events are not kept longer.
+        now: the time, UTC.
+
+    Returns:
+        How many events.
+    """
+    cutoff = now - timedelta(days=min(retention_days, KEPT_DAYS))
+    total = 0
+    async with pool.connection() as connection:
+        while gone := (
+            await connection.execute(PRUNE, {"cutoff": cutoff, "batch": BATCH})
+        ).rowcount:
+            total += gone
+            await asyncio.sleep(REST_SECONDS)
+    if total:
+        log.info("upkeep.step", step="outgoing events", rows=total)
+    return total
