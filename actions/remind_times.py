@@ -71,7 +71,8 @@ def read_when(
         start: of the appointment that may be meant, naive; None without one.
         asked: the text answers our question, so that a lone number is a time of day.
     """
-    told = [one for one in mentions(turn.entities) if one.role != "old"]
+    named = mentions(turn.entities)
+    told = [one for one in named if one.role != "old"] or named  # "yesterday" is told why not
     if asked and (lone := bare_time(turn, 0)) is not None:
         told = [lone]
     if (found := _before(turn.text, told, start)) is not None:

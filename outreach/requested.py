@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from database.pool import Connection, Pool
 from messaging.lanes import Lane
 from messaging.notices import Notice, NoticeDesk, Refused
@@ -26,6 +28,8 @@ from practice.requested_reminders import (
     standing_appointment,
 )
 
+log = structlog.get_logger(__name__)
+
 PLAIN, WITH_APPOINTMENT = "requested", "requested_appointment"
 """Names of the texts in notices.yml."""
 
@@ -35,6 +39,8 @@ LATEST = timedelta(hours=6)
 
 async def send_due(pool: Pool, desk: NoticeDesk, templates: Templates, now: datetime) -> int:
     """Send every reminder that is due; any number of processes may do it at once.
+
+    One that fails stops no other.
 
     Args:
         pool: of connections.
@@ -47,17 +53,27 @@ async def send_due(pool: Pool, desk: NoticeDesk, templates: Templates, now: date
 
     Raises:
         UnknownTemplate: notices.yml lacks one of the texts.
-        WrongVariables: one of them has a variable that is not ``what``.
     """
-    sent = 0
-    while True:
-        async with pool.connection() as connection, connection.transaction():
-            due = await next_due(connection, now)
-            if due is None:
-                return sent
-            state = await _send(connection, desk, templates, due, now)
-            await close_reminder(connection, due.key, state, now)
-        sent += state == "sent"
+    for name in (PLAIN, WITH_APPOINTMENT):
+        templates[name]
+    sent, broken = 0, set[str]()
+    async with pool.connection() as connection:
+        while True:
+            due: RequestedReminder | None = None
+            try:
+                async with connection.transaction():
+                    due = await next_due(connection, now, broken)
+                    if due is None:
+                        return sent
+                    state = await _send(connection, desk, templates, due, now)
+                    await close_reminder(connection, due.key, state, now)
+                sent += state == "sent"
+            except Exception:
+                if connection.broken or due is None:
+                    raise
+                # Whatever it is, the others are to be sent, and the next minute is another chance.
+                log.exception("reminders.broken", recipient=due.phone)
+                broken.add(due.key)
 
 
 def what_of(reminder: RequestedReminder, appointment: Appointment | None) -> str:

@@ -6,6 +6,7 @@ more. One that counts from an appointment ("two hours before") moves with it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +29,7 @@ NEXT_DUE = f"""
 SELECT {COLUMNS} {FROM}
 WHERE reminder.state = 'waiting' AND (reminder.due_at <= %(now)s OR reminder.before IS NOT NULL)
     AND coalesce(lower(appointment.during) - reminder.before, reminder.due_at) <= %(now)s
+    AND reminder.key <> ALL(%(skipped)s)
 ORDER BY due_at, reminder.key LIMIT 1 FOR UPDATE OF reminder SKIP LOCKED
 """
 INSERT = """
@@ -123,14 +125,18 @@ async def withdraw_reminder(connection: Connection, key: str, now: datetime) -> 
     return await close_reminder(connection, key, "withdrawn", now)
 
 
-async def next_due(connection: Connection, now: datetime) -> RequestedReminder | None:
+async def next_due(
+    connection: Connection, now: datetime, skipped: Collection[str] = ()
+) -> RequestedReminder | None:
     """The reminder that has been due longest and that nobody else is sending, locked.
 
     Args:
         connection: in a transaction, at whose end the lock ends.
         now: aware.
+        skipped: keys of those that are not wanted.
     """
-    row = await (await connection.execute(NEXT_DUE, {"now": now})).fetchone()
+    values = {"now": now, "skipped": list(skipped)}
+    row = await (await connection.execute(NEXT_DUE, values)).fetchone()
     return RequestedReminder(**row) if row else None
 
 

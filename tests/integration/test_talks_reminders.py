@@ -168,7 +168,6 @@ async def test_words_that_cancel_are_asked_for_a_yes(reminded, body):
         ("can i bring my son", "call (212) 555-0142"),
         ("who is this", "Harbor Eye Care"),
         ("thanks", "please answer my last question"),
-        ("hmpf blargh", "1 I will come\n2 Move it\n3 Cancel it"),
     ],
 )
 async def test_a_question_is_answered_and_the_reminder_stays_open(reminded, body, then):
@@ -177,6 +176,14 @@ async def test_a_question_is_answered_and_the_reminder_stays_open(reminded, body
     assert OTHER not in reply
     assert (await reminded.states())["eye_exam"] == BOOKED
     assert (await reminded.text("yes")).startswith("Confirmed: eye exam, Tue Nov 24 at 4:00pm")
+
+
+async def test_what_is_not_understood_is_asked_about_with_the_choices(reminded):
+    noise = [{"name": "inform", "confidence": 0.2}]
+    reply = await reminded.talk.text("hmpf", noise)
+    assert f"What about your {REMINDED}?" in reply
+    assert reply.endswith("1 I will come\n2 Move it\n3 Cancel it")
+    assert (await reminded.text("1")).startswith("Confirmed: eye exam, Tue Nov 24 at 4:00pm")
 
 
 @pytest.mark.parametrize(
