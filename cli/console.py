@@ -25,7 +25,7 @@ def context_of(settings: Settings, url: str) -> Context:
     Raises:
         SettingsError: notices.yml is wrong.
     """
-    common = {"brand": settings.brand, "help_contact": settings.help_contact}
+    common = settings.common
     return Context(
         pool=make_pool(url),
         desk=settings.notices,

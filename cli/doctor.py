@@ -22,6 +22,7 @@ from cli.stack import gateway_values, read_section
 from connectors.credentials import load_settings
 from connectors.gateways.intelepeer import LOGIN_PATH, LOGIN_URL, RECORD_PATH
 from connectors.settings import Settings
+from database.encryption import cipher
 from database.url import normal, stack
 from messaging.errors import LinnetError, SettingsError
 from outreach.template_check import warnings_of
@@ -59,6 +60,7 @@ def examine(project: Project, data_dir: Path) -> list[Finding]:
     findings += _database(running)
     if any(finding.state == "fail" and finding.what == "YAML" for finding in findings):
         return findings
+    findings.append(_encryption())
     findings += _model(project)
     environ = {**os.environ, **_as_started(running, project)}
     try:
@@ -177,6 +179,22 @@ def _database(running: dict[str, Any] | None) -> Iterator[Finding]:
         yield Finding("database", "ok", f"schema {schema}, the newest")
     else:
         yield Finding("database", "fail", f"schema {schema}, not {newest}", "`linnet migrate`")
+
+
+def _encryption() -> Finding:
+    try:
+        keys = cipher().key_ids
+    except LinnetError as error:
+        return Finding("encryption", "fail", str(error), "docs/encryption.md")
+    if not keys:
+        return Finding(
+            "encryption",
+            "warn",
+            "texts are stored as they are",
+            "Set what `linnet encryption new-key` prints; docs/encryption.md.",
+        )
+    others = f"; {', '.join(keys[1:])} only read" if keys[1:] else ""
+    return Finding("encryption", "ok", f"texts are sealed with {keys[0]}{others}")
 
 
 def _model(project: Project) -> Iterator[Finding]:

@@ -13,7 +13,9 @@ class NotReady(Failure):
 
 def sentence(error: BaseException) -> str:
     """What to print for any error."""
-    if isinstance(error, Failure) or type(error).__module__.startswith(("messaging.", "database.")):
+    if isinstance(error, Failure) or type(error).__module__.startswith(
+        ("messaging.", "database.", "practice.")
+    ):
         return str(error)
     if type(error).__module__.startswith("psycopg"):
         return f"The database does not answer: {first_line(str(error))}"

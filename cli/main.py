@@ -15,7 +15,17 @@ from typing import Annotated
 
 import typer
 
-from cli import consent_commands, console_commands, key_commands, notices_commands
+from cli import (
+    appointment_commands,
+    campaign_commands,
+    consent_commands,
+    console_commands,
+    encryption_commands,
+    key_commands,
+    notices_commands,
+    privacy_commands,
+    reminder_commands,
+)
 from cli.failure import Failure, sentence
 
 app = typer.Typer(
@@ -28,9 +38,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(appointment_commands.app, name="appointments")
+app.add_typer(campaign_commands.app, name="campaign")
 app.add_typer(consent_commands.app, name="consent")
+app.add_typer(encryption_commands.app, name="encryption")
+app.add_typer(privacy_commands.app, name="privacy")
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(notices_commands.app, name="notices")
+app.add_typer(reminder_commands.app, name="reminders")
 app.command()(console_commands.console)
 
 DataDir = Annotated[Path, typer.Option(help="Folder of all local state.", envvar="LINNET_DATA_DIR")]
@@ -371,7 +386,7 @@ def upkeep(
         bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")
     ] = False,
 ) -> None:
-    """Forget what is older than `retention_days`; a worker does so every night."""
+    """Forget texts that are older than `retention_days`; a worker does so every night."""
     import asyncio
 
     from rich.console import Console

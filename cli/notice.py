@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from rich.console import Console
 from cli.failure import Failure
 from connectors.credentials import load_settings
 from database.pool import Pool, make_pool
-from messaging.clock import Clock, SystemClock, TimeOrderedIds
+from messaging.clock import Clock, SystemClock
 from messaging.media import Attachment
-from messaging.outbox import enqueue_notice
-from messaging.routing import Route, route
+from messaging.notices import Notice, Refused
 
 CLOCK = SystemClock()
 POLL_SECONDS = 0.3
@@ -57,30 +55,21 @@ async def send(
         clock: by which quiet hours go.
 
     Raises:
-        Failure: it was not sent, or nobody sends it.
+        Failure: it was not sent, with the reason, or nobody sends it.
+        SettingsError: the number is none of ours.
     """
     settings = load_settings(credentials)
-    named = Route(settings.gateway_for_number(sender).name, sender) if sender else None
+    if sender is not None:
+        settings.gateway_for_number(sender)  # its error names the numbers that there are
+    files = (Attachment(media),) if media else ()
+    notice = Notice(to, body, media=files, number=sender)
     async with make_pool(url, max_size=1) as pool:
         async with pool.connection() as connection, connection.transaction():
-            way = named or await route(connection, to, settings.candidates, random.random)
-            ids = await enqueue_notice(
-                connection,
-                gateway=way.gateway,
-                number=way.number,
-                phone=to,
-                body=body,
-                media=(Attachment(media),) if media else (),
-                policy=settings.text_policies[way.gateway],
-                new_id=TimeOrderedIds().new_id,
-                now=clock.now(),
-                hours=settings.hours,
-                consent=settings.consent,
-            )
-        if not ids:
-            raise Failure(f"{to} has opted out of texts from {way.number}; nothing was sent.")
+            queued = await settings.notices.enqueue(connection, notice, clock.now())
+        if isinstance(queued, Refused):
+            raise Failure(f"Nothing was sent to {to} ({queued.code}): {queued.staff}")
         deadline = asyncio.get_running_loop().time() + wait.total_seconds()
-        fates = [await _fate(pool, id, deadline, console) for id in ids]
+        fates = [await _fate(pool, id, deadline, console) for id in queued]
     states = {row["state"]: row for row in fates}
     if failed := states.get("failed"):
         raise Failure(f"Not delivered ({failed['error_code']}): {failed['error_staff']}")

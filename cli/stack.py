@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -43,6 +43,7 @@ class Stack:
         ports: by part.
         database_url: of the database.
         section: of credentials.yml, as it was read.
+        keys: variables with the keys of its database; those of the environment win.
     """
 
     project: Project
@@ -50,6 +51,7 @@ class Stack:
     ports: Mapping[str, int]
     database_url: str
     section: Mapping[str, Any]
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, part: str) -> str:
         """Where a part answers HTTP."""
@@ -77,6 +79,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """What every process of the stack is told."""
         return {
+            **self.keys,
             **os.environ,
             **self.gateway_environment(),
             "DATABASE_URL": self.database_url,

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
 from types import FrameType
@@ -21,12 +22,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import ports as port_plan
+from cli.encryption import practice_keys
 from cli.failure import Failure
 from cli.phone import Lines, SimulatedPhone, converse
 from cli.project import Project
 from cli.service import Postgres
 from cli.stack import Stack, read_section
 from cli.supervisor import TICK_SECONDS, Supervisor
+from cli.suppression_key import practice_suppression_key
 from cli.training import existing, train
 from connectors.credentials import load_settings
 from database.embedded import EmbeddedPostgres, write_private
@@ -80,7 +83,8 @@ def up(project: Project, wish: Wish, console: Console) -> None:
             console.print("[green]✓[/] database  migrated, with the sample business in it")
             log = wish.data_dir / "logs" / "train.log"
             model = given or train(project, console, log)
-            running = Stack(project, wish.data_dir, ports, url, section)
+            keys = {} if named else _keys(wish.data_dir)
+            running = Stack(project, wish.data_dir, ports, url, section, keys)
             _start(supervisor, running, model, console)
             supervisor.changed = lambda: _describe(running, supervisor.pids)
             supervisor.changed()
@@ -132,6 +136,12 @@ def _ignore_signals() -> None:
     """While the children end, which has its own time limit."""
     for number in ENDED_BY:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _keys(data_dir: Path) -> dict[str, str]:
+    """What is secret in this folder's database is so by these."""
+    today = datetime.now(UTC).date()
+    return {**practice_keys(data_dir, today), **practice_suppression_key(data_dir)}
 
 
 def _start_database(supervisor: Supervisor, wish: Wish, port: int) -> str:

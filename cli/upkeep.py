@@ -34,16 +34,17 @@ async def upkeep(
     Raises:
         Failure: another process is doing this.
     """
-    days, now = load_settings(credentials).retention_days, SystemClock().now()
-    console.print(f"Texts are kept for {days} days, since {now - timedelta(days=days):%Y-%m-%d}.")
+    periods, now = load_settings(credentials).retention, SystemClock().now()
+    since = now - timedelta(days=periods.texts)
+    console.print(f"Texts are kept for {periods.texts} days, since {since:%Y-%m-%d}.")
     async with make_pool(url, max_size=1) as pool:
         if dry_run:
-            _show(await due(pool, days, now), "would go", console)
+            _show(await due(pool, periods, now), "would go", console)
             return
         with console.status("Looking for old texts") as status:
             gone = await prune(
                 pool,
-                days,
+                periods,
                 now,
                 lambda step, rows: status.update(f"{step}: {sum(rows.values()):,} rows so far"),
             )

@@ -27,6 +27,7 @@ from connectors.setting_values import (
     currency,
     hours,
     kept_days,
+    limitation_days,
     not_negative,
     positive,
     price,
@@ -39,6 +40,8 @@ from connectors.setting_values import (
     whole,
 )
 from connectors.settings import PAGES, Settings
+from database.encryption import DIGEST_KEY, KEYS, read_keys
+from database.encryption import DIGEST_KEY, KEYS, read_keys
 from messaging.consent import OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
@@ -125,11 +128,16 @@ GENERAL: Mapping[str, _Key] = {
     "delay_after": _Key(not_negative),
     "delay_message": _Key(text),
     "retention_days": _Key(kept_days),
+    "media_days": _Key(kept_days),
+    "raw_days": _Key(kept_days),
+    "people_days": _Key(limitation_days),
+    "audit_days": _Key(limitation_days),
     "opt_out_scope": _Key(choice(*OptOutScope)),
     "double_opt_in": _Key(switch),
     "privacy_url": _Key(address),
     "quiet_hours": _Key(choice("enforce", "strict", "off")),
     "courtesy_hours": _Key(hours),
+    "api_requests_per_minute": _Key(whole),
     "encoding": _Key(choice(*Level)),
     "long_texts": _Key(choice(*LongTexts)),
     "longest_text": _Key(whole),
@@ -187,6 +195,11 @@ def settings_from(
     Raises:
         SettingsError: with the place and what to write there.
     """
+    read_keys(
+        environ.get(KEYS, ""), environ.get(DIGEST_KEY, "")
+    )  # a wrong one is told at the start
+    # Whoever has wrong keys is told before the first text.
+    read_keys(environ.get(KEYS, ""), environ.get(DIGEST_KEY, ""))
     where = f"{source}, {SECTION}"
     entries = dict(_mapping(section, where))
     sections = _mapping(entries.pop("gateways", {}), f"{where}.gateways")

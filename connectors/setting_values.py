@@ -9,13 +9,13 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from messaging.errors import SettingsError
+from messaging.retention_periods import FEWEST_DAYS, LIMITATION_DAYS
 
 Reader = Callable[[object, str], object]
 """Takes a value and the place where it stands; raises SettingsError with that place."""
 
 SENDER_NUMBER = re.compile(r"\+[1-9]\d{6,14}|(\d{1,3}-)?\d{4,6}")
 LONGEST_BURST = 30.0
-FEWEST_DAYS = 2
 LARGEST_SHARE = 100
 
 
@@ -120,6 +120,21 @@ def kept_days(value: object, where: str) -> int:
         raise SettingsError(
             f"{where}: write {FEWEST_DAYS} days or more; vendors repeat a webhook within a day, "
             "and a text that is forgotten by then would be answered again"
+        )
+    return days
+
+
+def limitation_days(value: object, where: str) -> int:
+    """A number of days for which consent, or what was done about it, is kept.
+
+    Raises:
+        SettingsError: it is something else, or less than the law wants.
+    """
+    days = whole(value, where)
+    if days < LIMITATION_DAYS:
+        raise SettingsError(
+            f"{where}: write {LIMITATION_DAYS} days or more; consent must be shown for four years "
+            "after the last text (28 U.S.C. 1658(a))"
         )
     return days
 

@@ -16,6 +16,7 @@ from messaging.clock import TimeOrderedIds
 from messaging.consent import ConsentPolicy, OptOutScope
 from messaging.errors import SettingsError
 from messaging.prices import Prices
+from messaging.retention_periods import RetentionPeriods
 from messaging.text_policy import TextPolicy
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 PAGES = "/t/"
 """Where the ingress serves words that are too long for a text, below the public address."""
+
+_KEPT = RetentionPeriods()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,17 @@ class Settings:
         delay_after: seconds that a text waits for its answer before its sender is told; 0: never.
         delay_message: what they are told, once.
         retention_days: for how many days texts, turns and events are kept.
+        media_days: the same for what is in files of customers; at most as long.
+        raw_days: the same for all fields of receipts.
+        people_days: the same for what else is known of a phone that is heard of no more.
+        audit_days: the same for who exported or erased whom.
         opt_out_scope: where a STOP counts: at the ``number`` that was texted, or at ``all``.
         double_opt_in: whether START from a phone that never consented needs a YES besides.
         privacy_url: of the privacy policy, linked in the first text that a phone gets from us.
         quiet_hours: whether texts wait for the hours of their phones: ``enforce``, ``strict``
             (marketing also only Monday to Friday from 10 to 18) or ``off``.
         courtesy_hours: hours for reminders, like ``9-20``; None for those of the rules.
+        api_requests_per_minute: that a key of the API may make.
         gateways: by name.
         shares: of new conversations, 0 to 100, by gateway; at 0 only who names it sends over it.
         text_policies: how words become texts at each gateway, by its name.
@@ -82,12 +90,17 @@ class Settings:
         "We have your text. Answers take longer than usual at the moment; "
         "you need not send it again."
     )
-    retention_days: int = 400
+    retention_days: int = _KEPT.texts
+    media_days: int = _KEPT.media
+    raw_days: int = _KEPT.raw
+    people_days: int = _KEPT.people
+    audit_days: int = _KEPT.audit
     opt_out_scope: Literal["number", "all"] = "all"
     double_opt_in: bool = False
     privacy_url: str | None = None
     quiet_hours: Literal["enforce", "strict", "off"] = "enforce"
     courtesy_hours: str | None = None
+    api_requests_per_minute: int = 600
     shares: Mapping[str, int] = field(default_factory=dict)
     text_policies: Mapping[str, TextPolicy] = field(default_factory=dict)
     prices: Mapping[str, Prices] = field(default_factory=dict)
@@ -122,6 +135,17 @@ class Settings:
     def common(self) -> Mapping[str, str]:
         """Values that every text of notices.yml may use without being given them."""
         return {"brand": self.brand, "help_contact": self.help_contact}
+
+    @property
+    def retention(self) -> RetentionPeriods:
+        """For how many days each class of data is kept."""
+        return RetentionPeriods(
+            texts=self.retention_days,
+            media=self.media_days,
+            raw=self.raw_days,
+            people=self.people_days,
+            audit=self.audit_days,
+        )
 
     @property
     def delay_notice(self) -> DelayNotice | None:
@@ -171,6 +195,7 @@ class Settings:
     @property
     def worker_plan(self) -> WorkerPlan:
         """What a worker is to do."""
+        import console.jobs  # noqa: PLC0415
         import events.jobs  # noqa: PLC0415
         import outreach.jobs  # noqa: PLC0415
         import privacy.jobs  # noqa: PLC0415
@@ -188,11 +213,17 @@ class Settings:
             ),
             timeout=request_timeout(self.send_timeout),
             delay=self.delay_notice,
-            retention_days=self.retention_days,
+            retention=self.retention,
             hours=self.hours,
+            consent=self.consent,
             notices=self.notices,
             common=self.common,
-            jobs=(outreach.jobs.register, events.jobs.register, privacy.jobs.register),
+            jobs=(
+                outreach.jobs.register,
+                events.jobs.register,
+                privacy.jobs.register,
+                console.jobs.register,
+            ),
         )
 
     def gateway_for_number(self, number: str) -> Gateway:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 from collections.abc import Collection
@@ -203,7 +204,7 @@ async def take(connection: Connection, key: ApiKey, per_minute: int, now: dateti
     if row is not None and row["wait"] > 0:
         raise RateLimited(
             f"this key may ask {per_minute} times a minute",
-            headers={"Retry-After": str(int(row["wait"]) + 1)},
+            headers={"Retry-After": str(math.ceil(row["wait"]))},
         )
 
 

@@ -55,8 +55,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         for operations in made["paths"].values():
             for operation in operations.values():
-                for code, answer in operation["responses"].items():
-                    if int(code) not in ANSWERS and "application/json" in answer["content"]:
-                        answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
+                for answer in operation["responses"].values():
+                    said = answer["content"].get("application/json")
+                    if said == {"schema": {"$ref": "#/components/schemas/Problem"}}:
+                        answer["content"] = {MEDIA_TYPE: said}
         app.openapi_schema = made
     return app.openapi_schema

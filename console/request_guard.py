@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 LARGEST_BODY = 65_536
 """Bytes: the longest text with everything around it is a fifth of that."""
+LONGEST_REST = 16 * 1_048_576
+"""Bytes of a body that is too large, after which the connection is closed all the same."""
 DEEPEST = 20
 """Levels of a JSON document; slots of an assistant have three or four."""
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -83,17 +85,18 @@ class RequestGuard:
 async def _body(scope: Scope, receive: Receive) -> bytes:
     if scope["method"] not in METHODS_WITH_BODY:
         return b""
-    body, more = b"", True
+    body, length, more = b"", 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Malformed("the request ended too early")
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > LARGEST_BODY:
-            raise TooLarge(
-                f"a body has {LARGEST_BODY} bytes at most", headers={"Connection": "close"}
-            )
+        part = message.get("body", b"")
+        length += len(part)
+        body = body + part if length <= LARGEST_BODY else b""
+        # Who is still sending does not read an answer, so the rest is taken and thrown away.
+        more = message.get("more_body", False) and length <= LONGEST_REST
+    if length > LARGEST_BODY:
+        raise TooLarge(f"a body has {LARGEST_BODY} bytes at most")
     return body
 
 

@@ -24,12 +24,18 @@ import os
 import re
 import threading
 from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+from database.url import data_dir
 from messaging.errors import DamagedCiphertext, SettingsError, UnknownKey
 
 KEYS = "LINNET_ENCRYPTION_KEYS"
 DIGEST_KEY = "LINNET_DIGEST_KEY"
+
+KEY_FILE = "encryption.env"
+"""In the folder of ``linnet up``: its keys, for everything that works on its database."""
 
 SEALED = "enc:1:"
 """How a sealed value begins; the id of its key follows."""
@@ -185,7 +191,7 @@ class _Key:
         blocks = BlockCipher(algorithms.AES(key), modes.ECB())  # noqa: S305  no data: CMAC's block
         self._block = blocks.encryptor().update
         self._lock = threading.Lock()
-        self._subkey = _doubled(self._block(bytes(16)))
+        self._subkeys = int.from_bytes(_doubled(self._block(bytes(16))) * 2)
 
     def seal(self, content: bytes, purpose: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -205,10 +211,9 @@ class _Key:
 
     def _derived(self, nonce: bytes) -> Any:
         """AES-256-GCM for this nonce: CMAC in counter mode over its first half."""
-        half = nonce[:12]
-        blocks = _xored(b"\0\1X\0" + half, self._subkey) + _xored(b"\0\2X\0" + half, self._subkey)
+        blocks = int.from_bytes(b"\0\1X\0" + nonce[:12] + b"\0\2X\0" + nonce[:12])
         with self._lock:
-            key = self._block(blocks)
+            key = self._block((blocks ^ self._subkeys).to_bytes(32))
         return self._aead(key)
 
 
@@ -220,18 +225,33 @@ def _doubled(block: bytes) -> bytes:
     return number.to_bytes(16)
 
 
-def _xored(one: bytes, other: bytes) -> bytes:
-    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(16)
-
-
 @functools.cache
 def cipher() -> Cipher:
     """The cipher of this process, by the keys in its environment.
 
+    Where the environment names neither keys nor a database, those of ``linnet up`` in this folder
+    hold, whose database this process works on.
+
     Raises:
         SettingsError: they are not written as they should be.
     """
-    return read_keys(os.environ.get(KEYS, ""), os.environ.get(DIGEST_KEY, ""))
+    values: Mapping[str, str] = os.environ
+    if KEYS not in os.environ and not os.environ.get("DATABASE_URL"):
+        values = kept_keys(data_dir())
+    return read_keys(values.get(KEYS, ""), values.get(DIGEST_KEY, ""))
+
+
+def kept_keys(folder: Path) -> dict[str, str]:
+    """The variables that ``linnet up`` keeps in its folder; none where there are none.
+
+    Args:
+        folder: of all local state.
+    """
+    try:
+        lines = (folder / KEY_FILE).read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return {}
+    return dict(line.split("=", 1) for line in lines)
 
 
 def read_keys(keys: str, digest_key: str) -> Cipher:
@@ -248,8 +268,8 @@ def read_keys(keys: str, digest_key: str) -> Cipher:
         return Cipher({})
     known: dict[str, bytes] = {}
     for entry in keys.split(","):
-        id, _, value = entry.strip().partition(":")
-        if not _ID.fullmatch(id):
+        id, colon, value = entry.strip().partition(":")
+        if not colon or not _ID.fullmatch(id):
             raise SettingsError(f"{KEYS}: a key needs an id and a colon before it; {_MISSING}")
         if id in known:
             raise SettingsError(f"{KEYS}: there are two keys with the id {id}")
@@ -273,5 +293,14 @@ def _bytes_of(value: str, where: str) -> bytes:
 
 
 def new_key() -> str:
-    """A key as it is written into settings: base64 of 32 random bytes."""
+    """A key's base64: 32 random bytes."""
     return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+def new_id(today: date) -> str:
+    """An id for a new key, which tells how old it is: ``k20261126-3f9a``.
+
+    Args:
+        today: the day on which it is made.
+    """
+    return f"k{today:%Y%m%d}-{os.urandom(2).hex()}"

@@ -199,12 +199,14 @@ class ConsentState:
         marketing: all other texts may go: there is consent with proof of what was shown
             (prior express written consent, 47 CFR 64.1200(f)(9)), and nothing against it.
         consented: somebody has granted something at some time.
+        pending: whether no more texts are wanted was asked, and is not answered.
     """
 
     opted_out: bool
     notices: bool
     marketing: bool
     consented: bool
+    pending: bool
 
 
 def state_of(events: Iterable[ConsentEvent], number: str | None = None) -> ConsentState:
@@ -224,6 +226,7 @@ def state_of(events: Iterable[ConsentEvent], number: str | None = None) -> Conse
         notices=TRANSACTIONAL not in said.revoked and said.pending_since is None,
         marketing=said.written and said.pending_since is None and MARKETING not in said.revoked,
         consented=said.consented,
+        pending=said.pending_since is not None,
     )
 
 

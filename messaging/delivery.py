@@ -48,7 +48,7 @@ class DeliveryWorker:
         self._policy = policy
         self._queue = Queue(pool, desk.gateways, policy.lease)
         self._prepared = False
-        self._gate = Gate(pool, desk.hours, clock)
+        self._gate = Gate(pool, desk.hours, desk.consent, clock)
         self._sender = Sender(pool, desk, policy, clock)
         self._running: set[asyncio.Task[None]] = set()
 

@@ -10,7 +10,10 @@ comes, so whatever fails a text need not know of this.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
+
+from psycopg import AsyncCursor
 
 from database.encryption import cipher
 from database.pool import Connection
@@ -18,7 +21,8 @@ from messaging.duplicates import Claim
 from messaging.errors import DuplicateText
 
 # A message of several parts failed when one of them did. A failed receipt that nobody has judged
-# yet (no words for staff) may lead to another attempt, so it lets nobody through.
+# yet (no words for staff) may lead to another attempt, so it lets nobody through. While one that
+# is held overnight waits, however long, a copy of it would only wait beside it.
 LIMIT = """
 WITH first AS (
     INSERT INTO sent_body AS held (recipient, digest, text_ids, since)
@@ -26,9 +30,10 @@ WITH first AS (
     ON CONFLICT (recipient, digest) DO UPDATE SET (text_ids, since) = (
         SELECT CASE WHEN free THEN EXCLUDED.text_ids ELSE held.text_ids END,
             CASE WHEN free THEN EXCLUDED.since ELSE held.since END
-        FROM (SELECT held.since <= %(window_start)s OR EXISTS (
-            SELECT FROM outbound_text WHERE id = ANY(held.text_ids)
-                AND state = 'failed' AND error_staff IS NOT NULL) AS free) AS words)
+        FROM (SELECT coalesce(bool_or(state = 'failed' AND error_staff IS NOT NULL), true)
+                OR (held.since <= %(window_start)s
+                    AND NOT bool_or(state IN ('pending', 'sending', 'checking'))) AS free
+            FROM outbound_text WHERE id = ANY(held.text_ids)) AS words)
     RETURNING text_ids, since
 ), failed AS (
     UPDATE outbound_text AS text SET state = 'failed', error_code = %(code)s,
@@ -43,7 +48,9 @@ FROM failed
 """
 
 
-async def limit(connection: Connection, messages: Mapping[Claim, Sequence[UUID]]) -> None:
+async def limit(
+    connection: Connection, messages: Mapping[Claim, Sequence[UUID]]
+) -> list[AsyncCursor[Any]]:
     """Fail those of some new messages that repeat another; their texts are never sent.
 
     Nothing is read, so it costs no round trip in a pipeline.
@@ -51,7 +58,11 @@ async def limit(connection: Connection, messages: Mapping[Claim, Sequence[UUID]]
     Args:
         connection: in the transaction in which the messages were put into the outbox.
         messages: the ids of their texts, in order, by what they claim.
+
+    Returns:
+        Cursors whose ``rowcount`` is how many texts were failed, once the pipeline has ended.
     """
+    cursors = []
     # In one order for everybody, so that two transactions do not wait for each other.
     for claim in sorted(messages, key=lambda claim: (claim.recipient, claim.digest)):
         values = {
@@ -63,4 +74,5 @@ async def limit(connection: Connection, messages: Mapping[Claim, Sequence[UUID]]
             "code": DuplicateText.code,
             "staff": DuplicateText.staff,
         }
-        await connection.execute(LIMIT, values)
+        cursors.append(await connection.execute(LIMIT, values))
+    return cursors

@@ -1,4 +1,4 @@
-"""Holds claimed texts that the hours or caps of their phones do not allow (requirement R169).
+"""Keeps claimed texts back that their phones do not want, or not now (requirement R169).
 
 A text was looked at when it was put into the outbox, and is looked at again right before its
 request: hours may have passed since, and rules or places may have changed. What is held has made
@@ -8,6 +8,10 @@ A cap counts the texts with one subject to one phone, whichever of our numbers t
 takes its place under the cap, under a lock of the phone and the subject, before its request
 leaves; two workers never take the last place both. One that the vendor refused for good gives
 its place back. Parts of a long text are one text.
+
+Whoever opts out while a text is just being claimed gets it no more: that fails. Where we have
+asked whether no more texts are wanted, it waits for the answer, though not beyond its validity.
+What was asked for, and safety, is never kept back.
 """
 
 from __future__ import annotations
@@ -20,9 +24,13 @@ import structlog
 
 from database.pool import Connection, Pool
 from messaging.clock import Clock
+from messaging.consent import ConsentPolicy, OptOutScope, state_of
+from messaging.consent_table import events_of
 from messaging.delivery_table import ClaimedText
-from messaging.outbox import VALIDITY
-from messaging.outcomes import Event, write_event
+from messaging.lanes import Lane
+from messaging.metrics import HELD
+from messaging.outbox import VALIDITY, is_wanted
+from messaging.outcomes import Event, settle, write_event
 from messaging.phone_hours import EXEMPT, QuietHours
 from messaging.quiet_hours import Cap, Decision, Held, MessageClass
 
@@ -54,27 +62,66 @@ WHERE id = %(id)s AND attempts = %(attempts)s AND state = 'sending'
 """
 
 
+ASKED_AGAIN = timedelta(hours=1)
+"""How soon a text is looked at again whose phone was asked whether it wants no more."""
+
+PENDING = "it was asked whether no more texts are wanted, and there is no answer yet"
+OPTED_OUT = "opted-out"
+STAFF = "The customer wants no texts that they did not ask for."
+
+
 class Gate:
     """Looks at a claimed text right before its request.
 
     Args:
         pool: of connections.
         hours: that are kept; None where texts leave at any.
+        consent: where a STOP counts; None where one to any number counts.
         clock: for the time of the decision.
     """
 
-    def __init__(self, pool: Pool, hours: QuietHours | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        hours: QuietHours | None,
+        consent: ConsentPolicy | None,
+        clock: Clock,
+    ) -> None:
         self._pool = pool
         self._hours = hours
+        self._consent = consent
         self._clock = clock
 
     async def holds(self, text: ClaimedText) -> bool:
-        """Whether a text is held; it is back in the queue then.
+        """Whether a text is kept back: it is in the queue again then, or has failed.
 
         Raises:
             psycopg.OperationalError: the database is away.
             PoolTimeout: likewise.
         """
+        return await self._unwanted(text) or await self._untimely(text)
+
+    async def _unwanted(self, text: ClaimedText) -> bool:
+        if text.kind != "notice" or text.lane is Lane.EMERGENCY:
+            return False
+        phone, number = text.message.recipient, text.message.sender
+        async with self._pool.connection() as connection:
+            events = (await events_of(connection, [phone]))[phone]
+            if is_wanted(events, number, text.lane, self._consent):
+                return False
+            here = self._consent is not None and self._consent.scope is OptOutScope.NUMBER
+            if state_of(events, number if here else None).pending:
+                now = self._clock.now()
+                held = Held(now + ASKED_AGAIN, "consent-pending", PENDING)
+                async with connection.transaction():
+                    await _hold(connection, text, held, now, timedelta(0))
+                return True
+        event = Event("dropped", "the customer opted out while it was claimed", OPTED_OUT)
+        await settle(self._pool, text, "failed", event=event, code=OPTED_OUT, staff=STAFF)
+        log.info("delivery.dropped", code=OPTED_OUT)
+        return True
+
+    async def _untimely(self, text: ClaimedText) -> bool:
         if self._hours is None or MessageClass.of(text.lane) in EXEMPT:
             return False
         now, phone = self._clock.now(), text.message.recipient
@@ -87,11 +134,8 @@ class Gate:
                 if held is None:
                     held = await self._over_cap(connection, text, decision, now)
                 if held is not None:
-                    await _hold(connection, text, held, now)
-        if held is None:
-            return False
-        log.info("delivery.held", code=held.code, until=held.until.isoformat())
-        return True
+                    await _hold(connection, text, held, now, VALIDITY[text.kind])
+        return held is not None
 
     async def _over_cap(
         self, connection: Connection, text: ClaimedText, decision: Decision, now: datetime
@@ -129,12 +173,17 @@ async def _free_at(connection: Connection, id: UUID, cap: Cap, now: datetime) ->
     return None if row is None else row["counted_at"] + window
 
 
-async def _hold(connection: Connection, text: ClaimedText, held: Held, now: datetime) -> None:
+async def _hold(
+    connection: Connection, text: ClaimedText, held: Held, now: datetime, validity: timedelta
+) -> None:
+    """Put a text back, to be worth sending for some time behind its hold."""
     values = {
         "id": text.id,
         "attempts": text.attempts,
         "wait": held.until - now,
-        "validity": VALIDITY[text.kind],
+        "validity": validity,
     }
     if (await connection.execute(HOLD, values)).rowcount:
         await write_event(connection, text.id, Event("held", held.detail, held.code))
+        HELD.labels(held.code).inc()
+        log.info("delivery.held", code=held.code, until=held.until.isoformat())

@@ -32,6 +32,7 @@ from messaging.cancellation import cancelled
 from messaging.clock import Clock
 from messaging.notices import NoticeDesk
 from messaging.reconcile_days import reconcile_due
+from messaging.retention_periods import RetentionPeriods
 from messaging.upkeep import prune
 
 log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ class Tools:
         gateways: by name.
         http: the client for requests.
         clock: for the time.
-        retention_days: for how many days texts are kept.
+        retention: for how many days each class of data is kept.
         notices: takes texts that nobody asked for; None where there are none.
         common: values that every text may use without being given them: ``brand``.
     """
@@ -97,7 +98,7 @@ class Tools:
     gateways: Mapping[str, Gateway]
     http: httpx.AsyncClient
     clock: Clock
-    retention_days: int
+    retention: RetentionPeriods
     notices: NoticeDesk | None = None
     common: Mapping[str, str] = field(default_factory=dict)
 
@@ -128,13 +129,14 @@ def jobs_app(pool: Pool, tools: Tools, further: Sequence[Register] = ()) -> App:
     @app.task(name="linnet.reconcile", retry=AGAIN)
     async def reconcile(timestamp: int) -> None:  # noqa: ARG001  given by its name
         async with asyncio.timeout(LONGEST_SECONDS):
-            await reconcile_due(pool, tools.gateways, tools.http, tools.clock, tools.retention_days)
+            days = tools.retention.texts
+            await reconcile_due(pool, tools.gateways, tools.http, tools.clock, days)
 
     @app.periodic(cron="10 4 * * *")
     @app.task(name="linnet.upkeep", retry=AGAIN)
     async def upkeep(timestamp: int) -> None:  # noqa: ARG001  given by its name
         async with asyncio.timeout(LONGEST_SECONDS):
-            await prune(pool, tools.retention_days, tools.clock.now())
+            await prune(pool, tools.retention, tools.clock.now())
 
     for register in further:
         register(app, pool, tools)

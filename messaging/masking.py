@@ -1,4 +1,4 @@
-"""What a log may say: no phone number, no text of a customer, no secret.
+"""What a log may say: no phone number, no card, no text of a customer, no secret.
 
 ``mask`` is a structlog processor and stands just before the renderer, behind whatever turns
 exceptions into text, so that tracebacks are masked too.
@@ -34,6 +34,10 @@ _PHONE = re.compile(
     r"|(?<![\w.-])1?[2-9]\d{2}[2-9]\d{6}(?![\w-])",
     re.IGNORECASE,
 )
+# Thirteen to nineteen digits, in groups or not, as cards have them (ISO/IEC 7812); a number that
+# only looks like one seldom passes its check digit. SSNs are known by their groups alone.
+_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
+_SSN = re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}([ -])(?!00)\d\d\1(?!0000)\d{4}(?![\w-])")
 # A UUID, or a time in ISO 8601: nothing in them is a number to call.
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
 _IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
@@ -76,6 +80,23 @@ def mask_body(text: str) -> str:
     return f"<{len(text)} characters>"
 
 
+def mask_sensitive(text: str) -> str:
+    """A text without card numbers and Social Security numbers (requirement R156).
+
+    >>> mask_sensitive("charge 4111 1111 1111 1111, my SSN is 078-05-1120")
+    'charge <card number>, my SSN is <SSN>'
+    """
+    text = _CARD.sub(lambda match: "<card number>" if _checks(match[0]) else match[0], text)
+    return _SSN.sub("<SSN>", text)
+
+
+def _checks(number: str) -> bool:
+    """Whether the last digit is the check digit of the others (Luhn, ISO/IEC 7812-1)."""
+    digits = [int(one) for one in reversed(number) if one.isdigit()]
+    doubled = [2 * digit - 9 * (digit > 4) for digit in digits[1::2]]  # noqa: PLR2004
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
 @contextmanager
 def hiding(*texts: str) -> Iterator[None]:
     """Keep ``texts`` out of every line that is logged within the ``with`` block.
@@ -105,6 +126,7 @@ def mask_text(text: str) -> str:
         text = _ASSIGNED.sub(rf"\1\2{SECRET}", text)
     if _ID.fullmatch(text):
         return text
+    text = mask_sensitive(text)
     return _PHONE.sub(lambda match: mask_number(match.group()), text)
 
 

@@ -36,7 +36,17 @@ SPOOLED = Gauge("linnet_spool_pending", "Texts and receipts on disk that wait fo
 TURNS = Counter("linnet_turns_total", "Turns by how they ended", ["handled_by", "outcome"])
 SECONDS = Histogram("linnet_turn_seconds", "From claim to commit", ["handled_by"])
 
-# -- out: the worker -------------------------------------------------------------------------
+# -- out: whoever puts texts into the outbox, and the worker -----------------------------------
+
+HELD = Counter(
+    "linnet_texts_held_total",
+    "How often texts that nobody asked for had to wait, by what they wait for.",
+    ["code"],
+)
+DUPLICATES = Counter(
+    "linnet_duplicates_blocked_total",
+    "Texts that were not sent because they repeat another (parts of a long one counted singly).",
+)
 
 SENDS = Counter("linnet_sends_total", "Requests to send by outcome", ["gateway", "outcome", "code"])
 SEND_SECONDS = Histogram(

@@ -87,13 +87,11 @@ async def enqueue_many(
     """
     results: list[list[UUID] | Refused | Held] = []
     for wave in _waves(notices):
-        if wave[0].opening is not None:
-            results += [await desk.enqueue(connection, wave[0], now)]
-            continue
         ways = await _ways(desk, connection, wave, lock=True)
         talks = await _made(desk, connection, ways, now)
         texts: list[NewText] = []
-        for fate in await _weigh(desk, connection, wave, ways, talks, now):
+        times = [now] * len(wave)
+        for fate in await _weigh(desk, connection, wave, ways, talks, times):
             if isinstance(fate, Refused):
                 results.append(fate)
             elif fate.held is not None and not hold:
@@ -106,7 +104,10 @@ async def enqueue_many(
 
 
 async def foresee(
-    desk: NoticeDesk, connection: Connection, notices: Sequence[Notice], now: datetime
+    desk: NoticeDesk,
+    connection: Connection,
+    notices: Sequence[Notice],
+    times: Sequence[datetime],
 ) -> list[Ready | Refused]:
     """What would become of notices; nothing is written.
 
@@ -114,7 +115,7 @@ async def foresee(
         desk: as above.
         connection: to the database.
         notices: to different phones.
-        now: the time at which they would be put into the outbox, UTC.
+        times: when each would be put into the outbox, UTC.
     """
     ways = await _ways(desk, connection, notices, lock=False)
     given = {"numbers": [way.number for way in ways.values()], "phones": list(ways)}
@@ -123,15 +124,15 @@ async def foresee(
         phone: {"id": desk.new_id(), "opted_out": False, "unreachable": False} for phone in ways
     }
     talks |= {row["phone"]: row for row in rows}
-    return await _weigh(desk, connection, notices, ways, talks, now)
+    return await _weigh(desk, connection, notices, ways, talks, times)
 
 
 def _waves(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
-    """Runs of notices in which no phone is twice; one that begins a conversation goes alone."""
+    """Runs of notices in which no phone is twice."""
     wave: list[Notice] = []
     phones: set[str] = set()
     for notice in notices:
-        if wave and (notice.opening or wave[-1].opening or notice.phone in phones):
+        if notice.phone in phones:
             yield wave
             wave, phones = [], set()
         wave.append(notice)
@@ -179,7 +180,7 @@ async def _weigh(
     notices: Sequence[Notice],
     ways: Mapping[str, Route],
     talks: Mapping[str, Mapping[str, Any]],
-    now: datetime,
+    times: Sequence[datetime],
 ) -> list[Ready | Refused]:
     """What becomes of each; reads for all of them at once."""
     phones = list(ways)
@@ -197,10 +198,10 @@ async def _weigh(
             talks[notice.phone],
             events[notice.phone],
             places.get(notice.phone),
-            now,
+            time,
             first=notice.phone not in known,
         )
-        for notice in notices
+        for notice, time in zip(notices, times, strict=True)
     ]
 
 
@@ -215,9 +216,10 @@ def _fate(
     *,
     first: bool,
 ) -> Ready | Refused:
-    opted_out = talk["opted_out"] or not is_wanted(events, way.number, notice.lane, desk.consent)
-    refused = refusal(notice.lane, unreachable=talk["unreachable"], opted_out=talk["opted_out"])
-    if talk["unreachable"] or (opted_out and not notice.although_opted_out):
+    silent = talk["opted_out"] or not is_wanted(events, way.number, Lane.REMINDER, desk.consent)
+    refused = refusal(notice.lane, unreachable=talk["unreachable"], opted_out=silent)
+    wanted = not talk["opted_out"] and is_wanted(events, way.number, notice.lane, desk.consent)
+    if talk["unreachable"] or not (wanted or notice.although_opted_out):
         return refused
     hours = desk.hours
     decision = hours.rule(notice.phone, place, notice.lane, now) if hours else None
@@ -237,6 +239,7 @@ def _fate(
         not_after=notice.not_after,
         hours=decision,
         held=held,
+        opening=notice.opening,
     )
     unknown = first and notice.lane > Lane.REPLY
     introduction = desk.consent.introduction if unknown else None

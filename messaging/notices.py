@@ -14,11 +14,12 @@ from uuid import UUID
 
 from database.pool import Connection
 from messaging.consent import ConsentPolicy
+from messaging.consent_table import events_of
 from messaging.errors import UnknownSender
 from messaging.lanes import Lane
 from messaging.media import Attachment
 from messaging.openings import Opening
-from messaging.outbox import enqueue_notice
+from messaging.outbox import enqueue_notice, is_wanted
 from messaging.phone_hours import QuietHours
 from messaging.routing import Candidate, Route, route
 from messaging.text_policy import TextPolicy
@@ -157,8 +158,12 @@ class NoticeDesk:
         given = {"phone": notice.phone, "number": way.number}
         row = await (await connection.execute(REACHABLE, given)).fetchone()
         assert row is not None  # noqa: S101  an aggregate always returns a row
+        events = (await events_of(connection, [notice.phone]))[notice.phone]
         return refusal(
-            notice.lane, unreachable=bool(row["unreachable"]), opted_out=bool(row["opted_out"])
+            notice.lane,
+            unreachable=bool(row["unreachable"]),
+            opted_out=bool(row["opted_out"])
+            or not is_wanted(events, way.number, Lane.REMINDER, self.consent),
         )
 
 
@@ -168,7 +173,7 @@ def refusal(lane: Lane, *, unreachable: bool, opted_out: bool) -> Refused:
     Args:
         lane: of the text.
         unreachable: whether its gateway has said that it gets no texts.
-        opted_out: whether it has told the number of ours that it wants no more.
+        opted_out: whether it has told that it wants no texts of any kind.
     """
     if opted_out:
         return OPTED_OUT

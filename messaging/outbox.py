@@ -21,6 +21,7 @@ from messaging.lanes import Lane
 from messaging.long_texts import LongText, keep, new_token
 from messaging.media import Attachment
 from messaging.media_limits import room_for_links
+from messaging.metrics import DUPLICATES, HELD
 from messaging.opening_table import keep as keep_opening
 from messaging.openings import Opening
 from messaging.phone_hours import QuietHours
@@ -130,8 +131,12 @@ async def enqueue(connection: Connection, texts: Sequence[NewText]) -> None:
             opening, ids = begun[0].opening, [text.id for text in begun]
             assert opening is not None  # noqa: S101  that is how they were chosen
             await keep_opening(connection, opening, begun[0].recipient, ids)
-        await limit(connection, messages)
+        blocked = await limit(connection, messages)
         await connection.execute("SELECT pg_notify('linnet_outbox', '')")
+    DUPLICATES.inc(sum(cursor.rowcount for cursor in blocked))
+    for text in texts:
+        if text.held is not None:
+            HELD.labels(text.held.code).inc()
 
 
 def _beginnings(texts: Sequence[NewText]) -> list[list[NewText]]:

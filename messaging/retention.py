@@ -72,6 +72,13 @@ FROM receipt WHERE raw <> '{}' AND received_at < %(raw_cutoff)s
 """,
 )
 
+# How long consent must be kept is counted from a phone's last text, which may be long forgotten.
+_LAST_TEXTS = """noted AS (
+    UPDATE conversation SET last_text_at = greatest(last_text_at, youngest)
+    FROM (SELECT conversation_id, max(at) AS youngest FROM texts GROUP BY 1) AS gone
+    WHERE id = gone.conversation_id RETURNING 1
+)"""
+
 OUTBOUND = Step(
     name="texts of ours",
     start=0,
@@ -84,8 +91,9 @@ WITH page AS (
 ), events AS (
     DELETE FROM text_event USING page WHERE outbound_id = page.id AND goes RETURNING 1
 ), texts AS (
-    DELETE FROM outbound_text AS text USING page WHERE text.id = page.id AND goes RETURNING 1
-)
+    DELETE FROM outbound_text AS text USING page WHERE text.id = page.id AND goes
+    RETURNING conversation_id, text.created_at AS at
+), {_LAST_TEXTS}
 SELECT (SELECT count(*) FROM texts) AS outbound_text, (SELECT count(*) FROM receipts) AS receipt,
     (SELECT count(*) FROM events) AS text_event,
     (SELECT CASE WHEN bool_or(old) AND count(*) = %(batch)s THEN max(seq) END FROM page) AS after
@@ -95,6 +103,25 @@ WITH old AS (SELECT id FROM outbound_text WHERE created_at < %(cutoff)s AND {CLO
 SELECT (SELECT count(*) FROM old) AS outbound_text,
     (SELECT count(*) FROM receipt WHERE outbound_id IN (SELECT id FROM old)) AS receipt,
     (SELECT count(*) FROM text_event WHERE outbound_id IN (SELECT id FROM old)) AS text_event
+""",
+)
+
+PICTURES = Step(
+    name="pictures and other files",
+    start=0,
+    batch="""
+WITH cleared AS (
+    UPDATE media_file SET content = NULL, sha256 = NULL, refused = 'forgotten'
+    WHERE id IN (SELECT id FROM media_file
+        WHERE content IS NOT NULL AND created_at < %(media_cutoff)s
+        ORDER BY created_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*) AS "files of customers",
+    CASE WHEN count(*) = %(batch)s THEN 0 END AS after FROM cleared
+""",
+    count="""
+SELECT count(*) AS "files of customers" FROM media_file
+WHERE content IS NOT NULL AND created_at < %(media_cutoff)s
 """,
 )
 
@@ -116,8 +143,9 @@ WITH page AS (
     SELECT id FROM turn WHERE id IN (SELECT turn_id FROM page WHERE old) AND {_TURN_GOES}
         AND NOT EXISTS (SELECT FROM outbound_text WHERE turn_id = turn.id)
 ), texts AS (
-    DELETE FROM inbound_text AS text USING old WHERE turn_id = old.id RETURNING text.id
-), turns AS (
+    DELETE FROM inbound_text AS text USING old WHERE turn_id = old.id
+    RETURNING text.id, conversation_id, received_at AS at
+), {_LAST_TEXTS}, turns AS (
     DELETE FROM turn USING old WHERE turn.id = old.id RETURNING 1
 )
 SELECT (SELECT count(*) FROM texts) AS inbound_text, (SELECT count(*) FROM turns) AS turn,
@@ -175,13 +203,39 @@ SELECT count(*) AS tracker_event FROM tracker_event AS event, talk WHERE {_OLD_E
 """,
 )
 
+# Receipts that come for somebody who was erased bring the number back.
+RETURNED = Step(
+    name="receipts of people who were erased",
+    start=0,
+    batch="""
+WITH gone AS (
+    DELETE FROM receipt USING vendor_copy AS copy
+    WHERE outbound_id IS NULL AND receipt.gateway = copy.gateway
+        AND receipt.vendor_id = copy.vendor_id RETURNING 1)
+SELECT count(*) AS receipt, NULL AS after FROM gone
+""",
+    count="""
+SELECT count(*) AS receipt FROM receipt JOIN vendor_copy USING (gateway, vendor_id)
+WHERE outbound_id IS NULL
+""",
+)
+
 STEPS = (
+    RETURNED,
     RAW,
+    PICTURES,
     OUTBOUND,
     INBOUND,
     EVENTS,
     _drain("long_text", "long_text", "token", "expires_at < %(now)s"),
-    _drain("sent_body", "sent_body", "recipient, digest", "since < %(now)s - interval '1 hour'"),
+    _drain(
+        "sent_body",
+        "sent_body",
+        "recipient, digest",
+        """since < %(now)s - interval '1 hour' AND NOT EXISTS (
+            SELECT FROM outbound_text AS text WHERE text.id = ANY(text_ids)
+                AND text.state IN ('pending', 'sending', 'checking'))""",
+    ),
     _drain(
         "sender_cap",
         "sender_cap",
@@ -193,6 +247,13 @@ STEPS = (
         "gateway_minute",
         "gateway, minute",
         "minute < %(now)s - interval '3 days'",
+    ),
+    _drain("privacy_audit", "privacy_audit", "id", "at < %(audit_cutoff)s"),
+    _drain(
+        "vendor_copy",
+        "vendor_copy",
+        "gateway, vendor_id",
+        "erased_at < %(now)s - interval '30 days'",
     ),
     _drain("gateway_health_change", "gateway_health_change", "id", "at < %(cutoff)s"),
     _drain("reconciliation", "reconciliation", "id", "since < %(cutoff)s"),

@@ -142,7 +142,7 @@ def _conversation(
         "assistant",
         opted_out,
         consent=consent,
-        answered=chosen and chosen.begun.text_id,
+        answered=chosen.begun.text_id if chosen else None,
         ending=ending,
     )
 
@@ -316,7 +316,7 @@ def _change(
 
 
 def _input(turn: ClaimedTurn, said: list[WaitingText], chosen: Taken | None) -> TurnInput:
-    payload = chosen and chosen.payload
+    payload = chosen.payload if chosen else None
     if chosen is None and len(said) == 1 and turn.menu:
         index = choose(said[0].body, len(turn.menu))
         payload = None if index is None else turn.menu[index].payload

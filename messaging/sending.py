@@ -24,6 +24,7 @@ from database.pool import Pool
 from messaging import metrics, tracing
 from messaging.attachments import MediaCheck
 from messaging.clock import Clock
+from messaging.consent import ConsentPolicy
 from messaging.delivery_table import ClaimedText
 from messaging.errors import LinnetError, LookUpFailed
 from messaging.failover import Failover
@@ -99,6 +100,7 @@ class Desk:
         failover: finds another gateway for a first text.
         counts: what is seen of the gateways.
         hours: when phones may be texted unasked; None where they may at any.
+        consent: where a STOP counts; None where one to any number counts.
     """
 
     gateways: Mapping[str, Gateway]
@@ -107,6 +109,7 @@ class Desk:
     failover: Failover
     counts: SendCounts
     hours: QuietHours | None
+    consent: ConsentPolicy | None
 
 
 class Sender:

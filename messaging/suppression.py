@@ -38,17 +38,22 @@ FORGET = "DELETE FROM suppression WHERE phone_hash = %(phone_hash)s"
 
 
 def suppression_key() -> bytes | None:
-    """The key of this process: from the environment, else the one that ``linnet up`` made.
+    """The key of this process, by its environment; None where there is none.
+
+    Where the environment names neither a key nor a database, that of ``linnet up`` in this folder
+    holds, whose database this process works on.
 
     Raises:
         SettingsError: it is too short to be a secret.
     """
     written = os.environ.get(KEY, "").strip()
-    if not written:
+    if not written and not os.environ.get("DATABASE_URL"):
         try:
             written = (data_dir() / KEY_FILE).read_text(encoding="ascii").strip()
         except FileNotFoundError:
-            return None
+            written = ""
+    if not written:
+        return None
     if len(written) < SHORTEST_KEY:
         raise SettingsError(f"{KEY} is too short; {ADVICE}")
     return written.encode()
@@ -115,12 +120,12 @@ async def keep_refusal(connection: Connection, phone: str, refusal: Refusal | No
         raise SettingsError(
             f"this phone has opted out, which must be remembered by a keyed hash; {ADVICE}"
         )
-    given = {"phone_hash": phone_hash(key, phone)}
+    hashed = phone_hash(key, phone)
     if refusal is None:
-        await connection.execute(FORGET, given)
+        await connection.execute(FORGET, {"phone_hash": hashed})
         return
-    given |= {"scope": refusal.scope, "since": refusal.since, "key_id": _key_id(key)}
-    await connection.execute(KEEP, given)
+    kept = {"scope": refusal.scope, "since": refusal.since, "key_id": _key_id(key)}
+    await connection.execute(KEEP, kept | {"phone_hash": hashed})
 
 
 def _same_key(used: bytes) -> bytes:

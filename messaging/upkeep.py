@@ -19,11 +19,9 @@ import structlog
 from database.alone import alone
 from database.pool import Connection, Pool
 from messaging.retention import STEPS, Step
+from messaging.retention_periods import RetentionPeriods
 
 log = structlog.get_logger(__name__)
-
-RAW_DAYS = 30
-"""For how many days every field that came with a receipt is kept, and a job that ended badly."""
 
 BATCH = 500
 """Rows that a statement looks at."""
@@ -34,7 +32,7 @@ REST_SECONDS = 0.02
 
 async def prune(
     pool: Pool,
-    days: int,
+    periods: RetentionPeriods,
     now: datetime,
     progress: Callable[[str, Mapping[str, int]], None] | None = None,
 ) -> Mapping[str, int] | None:
@@ -42,7 +40,7 @@ async def prune(
 
     Args:
         pool: of connections; one is used.
-        days: for how many days texts are kept.
+        periods: for how long each class is kept.
         now: the time, UTC.
         progress: told after each batch in which something went: the step, and what is gone.
 
@@ -55,33 +53,38 @@ async def prune(
         gone: Counter[str] = Counter()
         for step in STEPS:
             before = gone.total()
-            await _take(connection, step, _values(days, now), gone, progress)
+            await _take(connection, step, _values(periods, now), gone, progress)
             if gone.total() > before:
                 log.info("upkeep.step", step=step.name, rows=gone.total() - before)
     log.info("upkeep.done", rows=gone.total())
     return +gone
 
 
-async def due(pool: Pool, days: int, now: datetime) -> Mapping[str, int]:
+async def due(pool: Pool, periods: RetentionPeriods, now: datetime) -> Mapping[str, int]:
     """What ``prune`` would delete at this moment; nothing is changed.
 
     Args:
         pool: of connections.
-        days: for how many days texts are kept.
+        periods: for how long each class is kept.
         now: the time, UTC.
     """
     found: Counter[str] = Counter()
     async with pool.connection() as connection:
         for step in STEPS:
-            row = await (await connection.execute(step.count, _values(days, now))).fetchone()
+            row = await (await connection.execute(step.count, _values(periods, now))).fetchone()
             found.update(row)
     return +found
 
 
-def _values(days: int, now: datetime) -> dict[str, Any]:
+def _values(periods: RetentionPeriods, now: datetime) -> dict[str, Any]:
+    def before(days: int) -> datetime:
+        return now - timedelta(days=min(days, periods.texts))
+
     return {
-        "cutoff": now - timedelta(days=days),
-        "raw_cutoff": now - timedelta(days=min(days, RAW_DAYS)),
+        "cutoff": before(periods.texts),
+        "raw_cutoff": before(periods.raw),
+        "media_cutoff": before(periods.media),
+        "audit_cutoff": now - timedelta(days=periods.audit),
         "now": now,
         "batch": BATCH,
     }

@@ -22,6 +22,7 @@ from messaging.attachments import MediaCheck
 from messaging.backlog import DelayNotice, tell_delays
 from messaging.cancellation import cancelled
 from messaging.clock import SystemClock, TimeOrderedIds
+from messaging.consent import ConsentPolicy
 from messaging.delivery import DeliveryWorker
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
@@ -33,6 +34,7 @@ from messaging.outcomes import expire
 from messaging.phone_hours import QuietHours
 from messaging.prompts import expire_prompts
 from messaging.queue_metrics import COLLECT_SECONDS, collect
+from messaging.retention_periods import RetentionPeriods
 from messaging.routing import Candidate
 from messaging.sending import SEND_SECONDS, DeliveryPolicy, Desk, request_timeout
 from messaging.text_policy import TextPolicy
@@ -56,8 +58,9 @@ class WorkerPlan:
         timeout: of a request to a vendor; shorter in all than the lease of a text, so that no
             text is looked up while its request may live.
         delay: what customers are told who wait for an answer; None where they are not.
-        retention_days: for how many days texts are kept.
+        retention: for how many days each class of data is kept.
         hours: when phones may be texted unasked; None where they may at any.
+        consent: where a STOP counts; None where one to any number counts.
         notices: takes texts that nobody asked for; None where jobs send none.
         common: values that every text may use without being given them: ``brand``.
         jobs: of what stands above the engine.
@@ -69,8 +72,9 @@ class WorkerPlan:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     timeout: httpx.Timeout = field(default_factory=lambda: request_timeout(SEND_SECONDS))
     delay: DelayNotice | None = None
-    retention_days: int = 400
+    retention: RetentionPeriods = field(default_factory=RetentionPeriods)
     hours: QuietHours | None = None
+    consent: ConsentPolicy | None = None
     notices: NoticeDesk | None = None
     common: Mapping[str, str] = field(default_factory=dict)
     jobs: Sequence[Register] = ()
@@ -96,7 +100,7 @@ async def run_worker(
     ):
         counts, failover = SendCounts(clock), Failover(pool, plan.candidates, random.random)
         media = MediaCheck(MediaFetcher(gateways.values()).found)
-        desk = Desk(gateways, http, media, failover, counts, plan.hours)
+        desk = Desk(gateways, http, media, failover, counts, plan.hours, plan.consent)
         delivery = DeliveryWorker(pool, listener, desk, plan.delivery, clock)
         tasks.create_task(delivery.run())
         tasks.create_task(_every(1.0, Inquiry(pool, gateways, http, clock).ask_due))
@@ -111,7 +115,7 @@ async def run_worker(
             policies = plan.text_policies
             tell = partial(tell_delays, pool, gateways, policies, plan.delay, clock, ids.new_id)
             tasks.create_task(_every(1.0, tell))
-        tools = Tools(gateways, http, clock, plan.retention_days, plan.notices, plan.common)
+        tools = Tools(gateways, http, clock, plan.retention, plan.notices, plan.common)
         tasks.create_task(run_jobs(database_url, tools, plan.jobs))
         if health_file is not None:
             tasks.create_task(_beat(health_file))

@@ -10,6 +10,7 @@ from database.alone import alone
 from database.pool import Pool
 from messaging.jobs import LONGEST_SECONDS, Tools
 from messaging.notices import NoticeDesk
+from outreach.campaign_runner import run
 from outreach.missed import follow_up
 from outreach.recall import call_back
 from outreach.reminders import remind
@@ -27,6 +28,7 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
     """
     if tools.notices is not None:
         _register_reminders(app, pool, tools, tools.notices)
+        _register_campaigns(app, pool, tools, tools.notices)
 
 
 def _register_reminders(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) -> None:
@@ -55,3 +57,12 @@ def _register_reminders(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) ->
                 texts, now = load_templates(common=tools.common), tools.clock.now()
                 await follow_up(connection, desk, texts, now)
                 await call_back(connection, desk, texts, now)
+
+
+def _register_campaigns(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) -> None:
+    # The next tick takes over at once, so that one that was killed leaves no gap. Two at a time
+    # are no faster than one, and double nothing.
+    @app.periodic(cron="* * * * *")
+    @app.task(name="linnet.campaigns")
+    async def campaigns(timestamp: int) -> None:  # noqa: ARG001  given by its name
+        await run(pool, desk, tools.clock)

@@ -27,6 +27,7 @@ MISSED = f"""
 SELECT found.*, noted.updated_at AS marked_at FROM ({SELECT}
     WHERE appointment.state = 'missed' AND appointment.updated_at > %(since)s
         AND customer.phone = coalesce(%(phone)s::text, customer.phone)
+        AND customer.phone LIKE '+%%'  -- was not erased
         AND NOT EXISTS (SELECT FROM reminder WHERE appointment_id = appointment.id
             AND kind = 'missed' AND withdrawn_at IS NULL)
         AND NOT EXISTS (SELECT FROM appointment AS again

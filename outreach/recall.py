@@ -32,6 +32,7 @@ LAST = f"""
         %(now)s - make_interval(months => service.recall_months) - %(late)s - interval '3 days',
         %(now)s - make_interval(months => service.recall_months) + interval '3 days')
     AND customer.phone = coalesce(%(phone)s::text, customer.phone)
+    AND customer.phone LIKE '+%%'  -- was not erased
     AND NOT EXISTS (SELECT FROM appointment AS other
         WHERE other.customer_id = appointment.customer_id
             AND lower(other.customer_name) = lower(appointment.customer_name)

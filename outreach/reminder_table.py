@@ -37,7 +37,8 @@ CROSS JOIN LATERAL unnest(service.reminders) AS lead (key)
 JOIN appointment ON appointment.service_id = service.id
 JOIN location ON location.id = appointment.location_id
 JOIN customer ON customer.id = appointment.customer_id
-WHERE appointment.state <> 'cancelled' AND appointment.state IN ('booked', 'confirmed')
+WHERE customer.phone LIKE '+%%'  -- was not erased
+    AND appointment.state <> 'cancelled' AND appointment.state IN ('booked', 'confirmed')
     AND appointment.during && tstzrange(
         %(now)s + lead.key::interval / 2 - interval '2 hours',
         %(now)s + lead.key::interval + interval '2 hours')

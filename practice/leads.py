@@ -63,12 +63,12 @@ def parse_lead(written: str) -> Lead:
     return Lead(match[0], length)
 
 
-def parse_leads(written: object, service: str) -> tuple[str, ...]:
+def parse_leads(written: object, where: str) -> tuple[str, ...]:
     """When a service reminds, as ``harbor.yml`` has it, the longest time first.
 
     Args:
         written: a list like ``[7d, 24h, 2h]``; nothing at all where it reminds of nothing.
-        service: key, for messages.
+        where: it is written, for messages.
 
     Raises:
         WrongCatalogue: it is no such list, or two of its times are the same.
@@ -76,22 +76,22 @@ def parse_leads(written: object, service: str) -> tuple[str, ...]:
     if written is None:
         return ()
     if not isinstance(written, Sequence) or isinstance(written, str):
-        raise WrongCatalogue(f"{service}: write reminders as a list, like [7d, 24h, 2h]")
+        raise WrongCatalogue(f"{where}: write reminders as a list, like [7d, 24h, 2h]")
     try:
         leads = sorted(map(parse_lead, written), key=lambda lead: lead.length, reverse=True)
     except WrongCatalogue as error:
-        raise WrongCatalogue(f"{service}: {error.detail}") from None
+        raise WrongCatalogue(f"{where}: {error.detail}") from None
     if len({lead.length for lead in leads}) < len(leads):
-        raise WrongCatalogue(f"{service}: two of its reminders are due at the same time")
+        raise WrongCatalogue(f"{where}: two of its reminders are due at the same time")
     return tuple(lead.key for lead in leads)
 
 
-def parse_recall(written: object, service: str) -> int | None:
+def parse_recall(written: object, where: str) -> int | None:
     """After how many months a service is due again, as ``harbor.yml`` has it.
 
     Args:
         written: ``12 months``; nothing at all where nobody is called back.
-        service: key, for messages.
+        where: it is written, for messages.
 
     Raises:
         WrongCatalogue: it is written otherwise, or is more than ten years.
@@ -100,7 +100,7 @@ def parse_recall(written: object, service: str) -> int | None:
         return None
     match = _MONTHS.fullmatch(str(written))
     if match is None or int(match[1]) > MOST_MONTHS:
-        raise WrongCatalogue(f"{service}: recall {written!r} is none; write it like 12 months")
+        raise WrongCatalogue(f"{where}: recall {written!r} is none; write it like 12 months")
     return int(match[1])
 
 

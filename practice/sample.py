@@ -96,9 +96,10 @@ async def load_sample(connection: Connection, now: datetime) -> None:
 async def _load_business(connection: Connection) -> None:
     harbor = _harbor()
     for key, service in harbor["services"].items():
+        where = f"practice/{HARBOR.name}, {key}"
         plan = {
-            "reminders": list(parse_leads(service.get("reminders"), key)),
-            "recall": parse_recall(service.get("recall"), key),
+            "reminders": list(parse_leads(service.get("reminders"), where)),
+            "recall": parse_recall(service.get("recall"), where),
         }
         await connection.execute(UPSERT_SERVICE, {"key": key, **service, **plan})
     for key, one in harbor["locations"].items():

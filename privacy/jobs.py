@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from procrastinate import App
 
 from database.pool import Pool
-from messaging.jobs import Tools
+from messaging.jobs import AGAIN, LONGEST_SECONDS, Tools
+from privacy.retention import forget_unheard
 
 
 def register(app: App, pool: Pool, tools: Tools) -> None:
@@ -16,3 +19,10 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
         pool: for the jobs and what they do.
         tools: what they work with.
     """
+
+    # Behind upkeep, which forgets the texts; it goes on where it was if it is done again.
+    @app.periodic(cron="40 4 * * *")
+    @app.task(name="privacy.forget-unheard", retry=AGAIN)
+    async def forget(timestamp: int) -> None:  # noqa: ARG001  given by its name
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await forget_unheard(pool, tools.retention, tools.clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from urllib.parse import urlsplit, urlunsplit
@@ -12,6 +13,9 @@ import pytest
 from database.embedded import EmbeddedPostgres
 from database.migrate import migrate
 from database.pool import Pool, make_pool
+
+# Tests read tables; those of encryption set keys. A `linnet up` in this folder has some, too.
+os.environ["LINNET_ENCRYPTION_KEYS"] = ""
 
 TEMPLATE = "template_migrated"
 _numbers = count(1)

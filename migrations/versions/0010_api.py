@@ -29,7 +29,7 @@ CREATE TABLE api_key (
     revoked_by text,
     revoked_at timestamptz,
     last_used_at timestamptz,
-    busy_until timestamptz NOT NULL DEFAULT '-infinity',
+    busy_until timestamptz,
     CONSTRAINT api_key_revoked_by CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
 );
 COMMENT ON TABLE api_key IS 'who may call the API; rows stay, so that what a key did has a name';
@@ -44,12 +44,13 @@ CREATE TABLE api_request (
     key text NOT NULL,
     digest bytea NOT NULL CHECK (octet_length(digest) = 32),
     status integer NOT NULL CHECK (status BETWEEN 200 AND 499),
-    answer jsonb NOT NULL,
+    answer json NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (api_key_id, key)
 );
 COMMENT ON TABLE api_request IS
     'what was answered under an idempotency key, for a day; written with what it answers';
+COMMENT ON COLUMN api_request.answer IS 'json, not jsonb: it is given again as it was given';
 COMMENT ON COLUMN api_request.digest IS 'SHA-256 of what was asked for';
 CREATE INDEX api_request_age ON api_request (created_at);
 

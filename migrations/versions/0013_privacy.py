@@ -60,6 +60,10 @@ END
 $$;
 GRANT UPDATE ({", ".join(PERSONAL)}, salt) ON consent_event TO CURRENT_USER;
 
+ALTER TABLE conversation ADD COLUMN last_text_at timestamptz;
+COMMENT ON COLUMN conversation.last_text_at IS
+    'when the youngest of its texts was made that were forgotten; null while none was';
+
 CREATE TABLE suppression (
     phone_hash bytea PRIMARY KEY CHECK (octet_length(phone_hash) = 32),
     scope text NOT NULL CHECK (scope IN ('all', 'marketing', 'transactional')),
@@ -81,6 +85,8 @@ CREATE TABLE vendor_copy (
 COMMENT ON TABLE vendor_copy IS
     'texts of people who were erased, of which their gateway has a copy; receipts that come for '
     'them are dropped';
+
+CREATE INDEX media_file_content ON media_file (created_at) WHERE content IS NOT NULL;
 
 CREATE TABLE privacy_audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -117,6 +123,8 @@ ALTER TABLE privacy_audit ENABLE ALWAYS TRIGGER privacy_audit_is_kept;
 DOWNGRADE = """
 DROP TABLE privacy_audit, vendor_copy, suppression;
 DROP FUNCTION privacy_audit_stays;
+DROP INDEX media_file_content;
+ALTER TABLE conversation DROP COLUMN last_text_at;
 ALTER TABLE consent_event
     DROP CONSTRAINT consent_event_redacted,
     DROP CONSTRAINT consent_event_disclosure,

@@ -18,6 +18,7 @@ from database.pool import Pool
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.attachments import MediaCheck
 from messaging.clock import Clock, SystemClock, TimeOrderedIds
+from messaging.consent import ConsentPolicy
 from messaging.delivery import DeliveryWorker
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
@@ -168,6 +169,7 @@ async def delivery_worker(
     *carriers: Any,
     policy: DeliveryPolicy | None = None,
     hours: QuietHours | None = None,
+    consent: ConsentPolicy | None = None,
     clock: Clock | None = None,
 ):
     policy = policy or DeliveryPolicy(lease=timedelta(seconds=1), idle=timedelta(seconds=0.3))
@@ -181,6 +183,7 @@ async def delivery_worker(
             Failover(pool, candidates_of(gateways, dict.fromkeys(gateways, 100)), lambda: 0.0),
             SendCounts(clock),
             hours,
+            consent,
         )
         worker = DeliveryWorker(pool, listener, desk, policy, clock)
         task = asyncio.create_task(worker.run())

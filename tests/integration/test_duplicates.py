@@ -16,7 +16,7 @@ from cli import notice
 from cli.failure import Failure
 from connectors.gateways.base import Accepted, Receipt, Refused, Status, Unknown
 from database.pool import make_pool
-from messaging.assistant import Answer, Reply
+from messaging.assistant import Answer, Reply, TurnInput
 from messaging.backlog import DelayNotice, tell_delays
 from messaging.clock import SystemClock
 from messaging.consent import ConsentPolicy
@@ -25,9 +25,11 @@ from messaging.errors import DuplicateText
 from messaging.judgement import judge
 from messaging.lanes import Lane
 from messaging.media import Attachment
+from messaging.metrics import DUPLICATES
 from messaging.outbox import NewText, enqueue, enqueue_notice, texts_for
 from messaging.outcomes import expire
 from messaging.receipts import store_receipt
+from messaging.retention_periods import RetentionPeriods
 from messaging.sending import DeliveryPolicy
 from messaging.text_policy import Duplicates, TextPolicy
 from messaging.text_story import read_story
@@ -101,8 +103,6 @@ async def state_is(pool, id: UUID, state: str) -> bool:
         ({"media": (Attachment("https://x.example/map.png"),)}, "pending"),
         ({"lane": Lane.EMERGENCY}, "pending"),
         ({"policy": TextPolicy(1600, limit_duplicates=Duplicates.OFF)}, "pending"),
-        ({"now": NOW + timedelta(minutes=29, seconds=59)}, "duplicate"),
-        ({"now": NOW + timedelta(minutes=30)}, "pending"),
     ],
 )
 async def test_the_second_text(pool, changes, state):
@@ -111,10 +111,76 @@ async def test_the_second_text(pool, changes, state):
     assert await states(pool) == ["pending", state]
 
 
+@pytest.mark.parametrize(
+    ("first", "minutes", "second"),
+    [
+        ("sent", 29 + 59 / 60, "duplicate"),
+        ("sent", 30, "pending"),
+        ("delivered", 30, "pending"),
+        ("unknown", 29 + 59 / 60, "duplicate"),
+        ("unknown", 30, "pending"),
+        ("pending", 30, "duplicate"),  # as one that is held overnight
+        ("pending", 9 * 60, "duplicate"),
+        ("sending", 30, "duplicate"),
+        ("checking", 30, "duplicate"),
+    ],
+)
+async def test_words_may_be_said_again_after_half_an_hour_and_not_before_they_were_said(
+    pool, first, minutes, second
+):
+    (id,) = await text_out(pool)
+    await put_into(pool, id, first)
+    await text_out(pool, now=NOW + timedelta(minutes=minutes))
+    assert await states(pool) == [first, second]
+
+
+async def test_a_long_text_was_said_when_all_of_it_was(pool):
+    *parts, last = await text_out(pool, LONG, policy=SHORT)
+    for part in parts:
+        await put_into(pool, part, "sent")
+    later = {"policy": SHORT, "now": NOW + timedelta(minutes=31)}
+    assert set(await states(pool, await text_out(pool, LONG, **later))) == {"duplicate"}
+    await put_into(pool, last, "sent")
+    assert set(await states(pool, await text_out(pool, LONG, **later))) == {"pending"}
+
+
+async def put_into(pool, id: UUID, state: str) -> None:
+    await rows(
+        pool,
+        """UPDATE outbound_text SET state = %(state)s, vendor_id = %(vendor_id)s
+        WHERE id = %(id)s RETURNING 1""",
+        id=id,
+        state=state,
+        vendor_id=f"V{id}",
+    )
+
+
+async def test_texts_that_are_held_back_are_counted(pool, database_url):
+    before = DUPLICATES._value.get()
+    await text_out(pool, LONG, policy=SHORT)
+    copies = await text_out(pool, LONG, policy=SHORT)
+    assert DUPLICATES._value.get() - before == len(copies) > 2
+    async with turn_worker(pool, database_url, Echo(hi), text_policy=ALL):
+        for _ in range(2):
+            await text_in(pool, "the same")
+            await until(lambda: _answered(pool))
+    assert DUPLICATES._value.get() - before == len(copies) + 1
+
+
+async def hi(_: TurnInput) -> Answer:
+    return Answer([Reply("Hi.")])
+
+
+async def _answered(pool) -> bool:
+    return not await rows(pool, "SELECT FROM conversation WHERE turn_due_at IS NOT NULL")
+
+
 async def test_a_blocked_try_does_not_extend_the_half_hour(pool):
     for minutes in (0, 10, 29, 30, 45, 59, 60):
-        await text_out(pool, now=NOW + timedelta(minutes=minutes))
-    expected = ["pending", *2 * ["duplicate"], "pending", *2 * ["duplicate"], "pending"]
+        (id,) = await text_out(pool, now=NOW + timedelta(minutes=minutes))
+        if await state_is(pool, id, "pending"):
+            await put_into(pool, id, "sent")
+    expected = ["sent", *2 * ["duplicate"], "sent", *2 * ["duplicate"], "sent"]
     assert await states(pool) == expected
 
 
@@ -418,8 +484,12 @@ async def test_with_all_a_delay_is_told_each_time(pool):
 
 async def test_upkeep_forgets_what_was_said_an_hour_ago(pool):
     for minutes in (0, 2, 61):
-        await text_out(pool, f"at {minutes}", now=NOW - timedelta(minutes=minutes))
-    gone = await prune(pool, 400, NOW)
+        (id,) = await text_out(pool, f"at {minutes}", now=NOW - timedelta(minutes=minutes))
+        await put_into(pool, id, "sent")
+    await text_out(pool, "still held", now=NOW - timedelta(hours=9))
+    gone = await prune(pool, RetentionPeriods(), NOW)
     assert gone == {"sent_body": 1}
     (row,) = await rows(pool, "SELECT count(*) FROM sent_body")
-    assert row["count"] == 2
+    assert row["count"] == 3
+    (copy,) = await text_out(pool, "still held")
+    assert await states(pool, [copy]) == ["duplicate"]

@@ -22,6 +22,7 @@ from database.migrate import migrate
 from database.pool import make_pool
 from messaging.clock import SystemClock
 from messaging.jobs import Tools, rescue, run_jobs
+from messaging.retention_periods import RetentionPeriods
 from tests.integration.engine import rows, until
 
 REVISION = Path(__file__).parents[2] / "migrations" / "versions" / "0004_jobs.py"
@@ -59,7 +60,9 @@ async def upkeep(monkeypatch, quick):
 @asynccontextmanager
 async def worker(url: str):
     async with httpx.AsyncClient() as http:
-        task = asyncio.create_task(run_jobs(url, Tools({}, http, SystemClock(), 400)))
+        task = asyncio.create_task(
+            run_jobs(url, Tools({}, http, SystemClock(), RetentionPeriods()))
+        )
         try:
             yield task
         finally:
@@ -124,6 +127,7 @@ KILLED = """
 import asyncio, sys
 import messaging.jobs
 from messaging.clock import SystemClock
+from messaging.retention_periods import RetentionPeriods
 
 async def hang(pool, days, now):
     print("begun", flush=True)
@@ -132,7 +136,7 @@ async def hang(pool, days, now):
 messaging.jobs.prune = hang
 messaging.jobs.POLL_SECONDS = 0.1
 asyncio.run(messaging.jobs.run_jobs(
-    sys.argv[1], messaging.jobs.Tools({}, None, SystemClock(), 400)))
+    sys.argv[1], messaging.jobs.Tools({}, None, SystemClock(), RetentionPeriods())))
 """
 
 

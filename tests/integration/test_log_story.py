@@ -81,7 +81,7 @@ def logged() -> list[tuple[str, ast.Call]]:
     """Every call of a logger of ours, and where it stands."""
     files = [
         file
-        for folder in ("messaging", "connectors", "database")
+        for folder in ("messaging", "connectors", "console", "database", "outreach")
         for file in sorted((ROOT / folder).rglob("*.py"))
     ]
     return [

@@ -20,6 +20,7 @@ from messaging.judgement import judge
 from messaging.outcomes import expire
 from messaging.receipts import store_receipt
 from messaging.reconcile import Reconciliation
+from messaging.retention_periods import RetentionPeriods
 from messaging.upkeep import BATCH, prune
 from tests.conftest import administer, with_database
 from tests.integration.engine import (
@@ -205,6 +206,6 @@ async def test_a_day_without_texts_is_compared_without_reading_the_others(full_u
 
 async def test_a_night_without_old_texts_reads_one_batch_and_each_conversation(full_url):
     async with reading(full_url) as reads, make_pool(full_url) as own:
-        await prune(own, 400, datetime.now(UTC))
+        await prune(own, RetentionPeriods(), datetime.now(UTC))
     assert {name: reads.whole_tables.get(name, 0) for name in BIG} == dict.fromkeys(BIG, 0)
     assert sum(reads.rows[name] for name in BIG) <= 2 * BATCH + 3 * TALKS, reads.rows

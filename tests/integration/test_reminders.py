@@ -13,6 +13,7 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from sqlalchemy import create_engine
 from structlog.testing import capture_logs
 
+from cli.failure import sentence
 from database.migrate import SCRIPTS, migrate
 from messaging.consent import ALL, ConsentEvent, Direction, Method
 from messaging.consent_changes import record
@@ -21,7 +22,9 @@ from messaging.phone_hours import QuietHours
 from messaging.rule_files import read_rules
 from outreach import reminders
 from outreach.templates import Templates, UnknownTemplate
+from practice import sample as practice_sample
 from practice.catalogue import load_catalogue
+from practice.errors import WrongCatalogue
 from tests.integration.engine import ScriptedGateway, delivery_worker, rows, until
 from tests.integration.reminding import PHONE, TEXTS, Practice, local
 
@@ -298,6 +301,21 @@ async def test_the_plan_of_a_service_is_in_the_catalogue(practice):
         catalogue = await load_catalogue(connection)
     assert catalogue.service("eye_exam").reminders == ("7d", "24h", "2h")
     assert catalogue.service("eye_exam").recall_months == 12
+
+
+async def test_a_plan_that_is_written_wrongly_loads_nothing(practice, monkeypatch):
+    wrong = {"eye_exam": {"name": "eye exam", "minutes": 30, "reminders": ["7d", "soon"]}}
+    harbor = practice_sample._harbor() | {"services": wrong}
+    monkeypatch.setattr(practice_sample, "_harbor", lambda: harbor)
+    async with practice.pool.connection() as connection:
+        with pytest.raises(WrongCatalogue) as error:
+            await practice_sample.load_sample(connection, NOW)
+        catalogue = await load_catalogue(connection)
+    assert sentence(error.value) == (
+        "practice.wrong-catalogue: practice/harbor.yml, eye_exam: 'soon' is no time before an"
+        " appointment; write 7d or 24h"
+    )
+    assert catalogue.service("eye_exam").reminders == ("7d", "24h", "2h")
 
 
 # Refusals, and what breaks

@@ -12,6 +12,7 @@ from cli import gateways, main, notice
 from cli.failure import Failure
 from connectors.gateways.base import Accepted, Inbound, Unknown
 from messaging.clock import SystemClock
+from messaging.errors import SettingsError
 from messaging.health_table import SendCounts, judge_gateways
 from messaging.inbox import store_events
 from messaging.media import Attachment
@@ -99,3 +100,42 @@ async def test_gateways_are_shown_with_the_reason_of_their_weight(database_url, 
     assert twilio[:-1] == ["twilio", "100", "0", "6", "6", "0"]
     assert twilio[-1].endswith(": 6 errors in a row")
     assert intelepeer == ["intelepeer", "100", "100", "1", "0", "0", "never"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("opted_out_at", "now()", r"\(notice.opted-out\): This customer has opted out"),
+        ("unreachable_code", "'30006'", r"\(notice.unreachable\): This phone gets no texts"),
+    ],
+)
+async def test_a_text_that_is_refused_says_why(pool, database_url, column, value, why):
+    event = Inbound("SM1", PHONE, TWILIO, "hi")
+    await store_events(pool, "twilio", [event], datetime.now(UTC), burst_seconds=1)
+    await rows(pool, f"UPDATE conversation SET {column} = {value} RETURNING 1")
+    with pytest.raises(Failure, match=rf"^Nothing was sent to \{PHONE} {why}"):
+        await notice.send(
+            url=database_url,
+            to=PHONE,
+            body="hi",
+            sender=None,
+            media=None,
+            wait=timedelta(),
+            console=Console(quiet=True),
+            credentials=CREDENTIALS,
+        )
+    assert await rows(pool, "SELECT FROM outbound_text") == []
+
+
+async def test_a_number_that_is_none_of_ours_is_refused_with_those_that_are(database_url):
+    with pytest.raises(SettingsError, match=rf"none of our numbers \(.*\{TWILIO}"):
+        await notice.send(
+            url=database_url,
+            to=PHONE,
+            body="hi",
+            sender="+12125550199",
+            media=None,
+            wait=timedelta(),
+            console=Console(quiet=True),
+            credentials=CREDENTIALS,
+        )

@@ -197,7 +197,7 @@ def test_life_of_a_stack(project: Path, port_base: int, state: Path) -> None:
         assert (state / "up.json").stat().st_mode & 0o777 == 0o600
         assert first["ingress"] == f"http://127.0.0.1:{port_base}"
         assert first["sender_numbers"].keys() == {"twilio", "intelepeer"}
-        parts = {"postgres", "simulator", "ingress", "rasa", "actions", "worker"}
+        parts = {"postgres", "simulator", "ingress", "rasa", "actions", "worker", "console"}
         assert first["pids"].keys() == parts
         patience = {part: psutil.Process(pid).nice() for part, pid in first["pids"].items()}
         assert all(patience["ingress"] < patience[part] for part in ("rasa", "worker", "actions"))
@@ -206,12 +206,12 @@ def test_life_of_a_stack(project: Path, port_base: int, state: Path) -> None:
         said = refused(project, "up", "--headless", "--data-dir", str(state))
         assert said.startswith(f"Another `linnet up` (process {process.pid}) already works in")
 
-        for part in ("postgres", "ingress", "simulator", "worker", "rasa"):
+        for part in ("postgres", "ingress", "simulator", "worker", "rasa", "console"):
             os.kill(first["pids"][part], signal.SIGKILL)
         until(lambda: not parts & {p for p in parts if not info()["pids"][p]}, 20, "new pids")
-        for part in ("postgres", "ingress", "simulator", "worker", "rasa"):
+        for part in ("postgres", "ingress", "simulator", "worker", "rasa", "console"):
             until(lambda part=part: info()["pids"][part] != first["pids"][part], 20, part)
-        for part in ("ingress", "rasa", "simulator", "actions"):
+        for part in ("ingress", "rasa", "simulator", "actions", "console"):
             assert info()[part] == first[part]
         assert info()["database_url"] == first["database_url"]
         until(lambda: httpx.get(f"{first['ingress']}/webhooks/sms/").is_success, 30, "ingress")

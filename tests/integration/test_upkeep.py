@@ -16,10 +16,12 @@ from connectors.gateways.base import Inbound
 from connectors.tracker_store import ALL_SESSIONS, LAST_SESSION
 from database.alone import alone
 from messaging.inbox import store_text
+from messaging.retention_periods import RetentionPeriods
 from messaging.upkeep import due, prune
 from tests.integration.engine import OURS, PHONE, rows
 
 NOW = datetime(2026, 11, 26, 4, 10, tzinfo=UTC)
+KEPT = RetentionPeriods()
 OLD, RECENT = NOW - timedelta(days=401), NOW - timedelta(days=399)
 
 TALK = """
@@ -100,12 +102,12 @@ def of_each(count: int) -> dict[str, int]:
     return dict.fromkeys(TABLES, count) if count else {}
 
 
-async def forget(pool, days=400, now=NOW) -> Counter:
+async def forget(pool, periods=KEPT, now=NOW) -> Counter:
     """Prunes, and holds the dry run to account."""
-    told = await due(pool, days, now)
-    gone = await prune(pool, days, now)
+    told = await due(pool, periods, now)
+    gone = await prune(pool, periods, now)
     assert gone == told
-    assert await due(pool, days, now) == {}
+    assert await due(pool, periods, now) == {}
     return gone
 
 
@@ -244,7 +246,7 @@ async def test_it_goes_on_where_it_was_interrupted(pool, talk, monkeypatch):
             raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        await prune(pool, 400, NOW, killed)
+        await prune(pool, KEPT, NOW, killed)
     assert (await left(pool))["outbound_text"] == 14
     await forget(pool)
     assert await left(pool) == of_each(4)
@@ -271,8 +273,8 @@ async def test_what_stays_at_the_beginning_does_not_stop_the_walk(pool, talk, mo
 
 async def test_only_one_does_it_at_a_time(pool):
     async with alone(pool, "upkeep"):
-        assert await prune(pool, 400, NOW) is None
-    assert await prune(pool, 400, NOW) == {}
+        assert await prune(pool, KEPT, NOW) is None
+    assert await prune(pool, KEPT, NOW) == {}
 
 
 async def test_a_webhook_that_is_repeated_within_a_day_is_still_known(pool):
@@ -288,7 +290,7 @@ async def test_a_webhook_that_is_repeated_within_a_day_is_still_known(pool):
             UPDATE inbound_text SET turn_id = done.id FROM done RETURNING 1""",
             now=NOW,
         )
-        await prune(pool, 2, NOW + timedelta(days=1))
+        await prune(pool, RetentionPeriods(texts=2), NOW + timedelta(days=1))
         assert not await store_text(connection, "twilio", text, NOW, burst_seconds=1)
 
 

@@ -28,6 +28,9 @@ COMMANDS = (
     "doctor",
     "reconcile",
     "upkeep",
+    "console",
+    "keys",
+    "notices",
 )
 HEAVY = {"rich", "httpx", "psycopg", "sqlalchemy", "alembic", "rasa", "sanic", "numpy", "yaml"}
 

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.gateways.base import Outbound
-from messaging.masking import SECRET, hiding, mask, mask_body, mask_number, mask_text
+from messaging.masking import (
+    SECRET,
+    hiding,
+    mask,
+    mask_body,
+    mask_number,
+    mask_sensitive,
+    mask_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +99,35 @@ def test_what_is_no_number_stays(text):
 )
 def test_secrets_and_rows_in_sentences(text, masked):
     assert mask_text(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("4111111111111111", "<card number>"),
+        ("pay with 4111 1111 1111 1111 please", "pay with <card number> please"),
+        ("5500-0000-0000-0004.", "<card number>."),
+        ("amex 378282246310005 ok", "amex <card number> ok"),
+        ("6011000990139424, exp 02/30", "<card number>, exp 02/30"),
+        ("ssn 078-05-1120", "ssn <SSN>"),
+        ("ssn 078 05 1120.", "ssn <SSN>."),
+        # What only looks like one stays.
+        ("4111111111111112", "4111111111111112"),
+        ("at 1763770000000 ms", "at 1763770000000 ms"),
+        ("078-05 1120", "078-05 1120"),
+        ("000-12-3456 and 666-12-3456", "000-12-3456 and 666-12-3456"),
+        ("2026-11-26", "2026-11-26"),
+        ("MM0123456789abcdef", "MM0123456789abcdef"),
+    ],
+)
+def test_cards_and_social_security_numbers(text, masked):
+    assert mask_sensitive(text) == masked
+    assert mask_sensitive(mask_text(text)) == mask_text(text)
+
+
+def test_a_card_in_an_error_is_not_logged():
+    logged = mask(None, "info", {"event": "x", "error": ValueError("no 4111 1111 1111 1111")})
+    assert "4111" not in repr(logged)
 
 
 def test_values_by_key():

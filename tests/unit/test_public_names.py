@@ -32,13 +32,14 @@ NAMES = {
     ),
     "messaging.holidays": "Holiday Holidays SATURDAY SUNDAY",
     "messaging.logs": "configure_logging",
-    "messaging.masking": "SECRET hiding mask mask_body mask_number mask_text",
+    "messaging.masking": "SECRET hiding mask mask_body mask_number mask_sensitive mask_text",
     "messaging.media": "Attachment LARGEST MediaFile",
     "messaging.media_limits": (
         "Fitted Found NotCarried fit hindrance largest room_for_links with_link without_files"
     ),
     "messaging.media_types": "type_of",
-    "messaging.menus": "choose render",
+    "messaging.menus": "answer_of choose render",
+    "messaging.openings": "Begun Opening Taken taken",
     "messaging.quiet_hours": (
         "Cap Decision HORIZON_DAYS Held MessageClass Place Rule Rules Window decide"
     ),
@@ -64,6 +65,21 @@ NAMES = {
         "Said Word agrees classify folded gateway_answers has_two_meanings is_autoreply is_tapback"
         " language_of reply_for"
     ),
+    "outreach.alerts": "APPROVALS missing_approvals objection",
+    "outreach.audience": (
+        "Audience BATCH BadAudience CsvAudience KEPT_REJECTIONS Recipient Report Sieve column_name"
+    ),
+    "outreach.campaigns": (
+        "BadCampaign CLASSES Campaign CampaignState Plan UnknownCampaign WrongStep moment_in"
+    ),
+    "outreach.template_check": "MOST_SEGMENTS VARIABLE_LENGTH warnings_of warnings_of_words",
+    "outreach.templates": (
+        "NoticeClass Template Templates UnknownTemplate WrongVariables load_templates"
+    ),
+    "outreach.reminder_times": (
+        "Due is_missed_due is_recall_due missed_due plan due recall_due together"
+    ),
+    "practice.leads": "Lead MOST_MONTHS months_after parse_lead parse_leads parse_recall",
 }
 
 CONSTANTS = (str, int, float, tuple, frozenset)

@@ -15,6 +15,7 @@ from messaging.backlog import DelayNotice
 from messaging.consent import ConsentPolicy, OptOutScope
 from messaging.errors import SettingsError
 from messaging.quiet_hours import Window
+from messaging.retention_periods import RetentionPeriods
 from messaging.segments import segment_count
 from messaging.text_policy import Duplicates, Level, LongTexts, TextPolicy
 from simulator import practice
@@ -88,6 +89,7 @@ def test_in_whose_name_rules_speak():
         ("LINNET_FAILURE_MESSAGE", "Oh.", lambda s: s.failure_message, "Oh."),
         ("LINNET_DELAY_AFTER", "90", lambda s: s.delay_notice.after, timedelta(seconds=90)),
         ("LINNET_DELAY_AFTER", "0", lambda s: s.delay_notice, None),
+        ("LINNET_API_REQUESTS_PER_MINUTE", "60", lambda s: s.api_requests_per_minute, 60),
         ("LINNET_DELAY_MESSAGE", "Soon.", lambda s: s.delay_notice.body, "Soon."),
         (
             "TWILIO_NUMBERS",
@@ -337,6 +339,20 @@ def test_texts_are_kept_longer_than_webhooks_are_repeated():
     assert settings_from(twilio(), {"LINNET_RETENTION_DAYS": "2"}).retention_days == 2
     with pytest.raises(SettingsError, match="write 2 days or more"):
         settings_from(twilio(), {"LINNET_RETENTION_DAYS": "1"})
+
+
+def test_each_class_of_data_is_kept_for_its_own_time():
+    assert settings_from(twilio(), {}).retention == RetentionPeriods()
+    given = {"MEDIA": "30", "RAW": "7", "PEOPLE": "1462", "AUDIT": "2000", "RETENTION": "90"}
+    environ = {f"LINNET_{name}_DAYS": days for name, days in given.items()}
+    expected = RetentionPeriods(texts=90, media=30, raw=7, people=1462, audit=2000)
+    assert settings_from(twilio(), environ).retention == expected
+
+
+@pytest.mark.parametrize("name", ["people_days", "audit_days"])
+def test_consent_and_audit_are_not_kept_for_less_than_the_law_wants(name):
+    with pytest.raises(SettingsError, match=f"{name.upper()}: write 1462 days or more"):
+        settings_from(twilio(), {f"LINNET_{name.upper()}": "1461"})
 
 
 def test_quiet_hours_are_kept_unless_they_are_switched_off():

@@ -1,0 +1,1 @@
+"""Campaigns: what a recipient costs, beside the obvious way to write it."""
