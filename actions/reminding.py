@@ -78,7 +78,9 @@ class Request:
 def was_set_lately(tracker: Tracker, turn: Turn) -> bool:
     """Whether a reminder was set a moment ago, so that a bare "cancel" means that."""
     set_at = (tracker.get_slot("reminder") or {}).get("set_at")
-    return bool(set_at) and turn.received_at <= datetime.fromisoformat(set_at) + confirmation_time()
+    if not set_at:
+        return False
+    return turn.received_at <= datetime.fromisoformat(set_at) + confirmation_time()
 
 
 class ValidateRemindForm(Action):
