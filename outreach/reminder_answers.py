@@ -16,10 +16,9 @@ ANSWERS = {
 }
 """To a reminder of several appointments: the assistant asks which."""
 
-WORDS = {"c": ("confirm", "confirmed", "yes", "y"), "r": ("reschedule",), "x": ("cancel",)}
-"""Written out, what the letters stand for. CANCEL opts out where nothing of ours offers it."""
-
-YES_OR_NO = {"yes": "/affirm", "y": "/affirm", "no": "/deny", "n": "/deny"}
+WORDS = {"r": ("reschedule",), "x": ("cancel",)}
+"""Written out, what letters stand for. CANCEL opts out where nothing of ours offers it. YES and
+CONFIRM are not among them: they may answer a question that stood before."""
 
 NOTHING: dict[str, Any] = dict.fromkeys(
     ("appointment", "appointment_start", "pending_change", "shelved_change", "question")
@@ -83,7 +82,7 @@ def _offer_to_book(appointment: Appointment, until: datetime) -> Opening:
         "name": appointment.customer_name,
     }
     question = {"about": "book", "expires_at": until.isoformat()}
-    return Opening(until, NOTHING | {"shelved_change": before, "question": question}, YES_OR_NO)
+    return Opening(until, NOTHING | {"shelved_change": before, "question": question})
 
 
 def _change(kind: str, appointment: Appointment, until: datetime) -> dict[str, Any]:

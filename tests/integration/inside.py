@@ -97,12 +97,12 @@ class Talk:
         self._processor.action_endpoint = self.actions
         self._phone, self._now, self.id = phone, now, uuid4()
         self.menu: tuple[Option, ...] = ()
-        self.begun: Begun | None = None
+        self._said_unasked: Begun | None = None
         self.answer: Answer | None = None
 
     def begin(self, words: str, opening: Opening) -> None:
         """A text of ours that nobody asked for, and what the next one may be an answer to."""
-        self.begun = Begun(uuid4(), words, self._now, opening)
+        self._said_unasked = Begun(uuid4(), words, self._now, opening)
         self.menu = ()
 
     async def text(self, body: str, doubt: list[dict[str, Any]] | None = None) -> str:
@@ -115,7 +115,9 @@ class Talk:
         self._now += timedelta(seconds=20)
         index = choose(body, len(self.menu)) if self.menu else None
         payload = None if index is None else self.menu[index].payload
-        begun, self.begun = ([self.begun], None) if self.begun else ([], None)
+        begun, self._said_unasked = (
+            ([self._said_unasked], None) if self._said_unasked else ([], None)
+        )
         if (answer := taken(body, begun)) is not None:
             payload = answer.payload
         parse = self._processor.parse_message
