@@ -9,9 +9,14 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActiveLoop, FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.agreeing import accept, answered, ask_to_confirm, asked_again, declined
 from actions.appointments_book import ActionProposeBooking, is_for_another
 from actions.appointments_change import named
 from actions.asking import described, listed
+from actions.attendance import (
+    doubtful,
+    reminded,
+)
 from actions.changes import (
     asked,
     done,
@@ -19,139 +24,19 @@ from actions.changes import (
     local_start,
     open_question,
     pending,
-    shelved,
     talked_about,
-    waiting,
 )
 from actions.clarify import ask_again, ask_in_other_words, menu_before, only_choice
 from actions.database import connect
 from actions.form_turn import Events, leaves, slots
 from actions.mentions import mentions
-from actions.pending import PendingChange, confirmation_time
-from actions.prompts import prompt
+from actions.pending import PendingChange
+from actions.reminding import was_set_lately
 from actions.times import is_like_now, speaks_of_time
 from actions.turn import Turn
-from database.pool import Connection
-from practice.appointments import book, cancel, confirm, reschedule, upcoming
-from practice.errors import AlreadyCancelled, InThePast, NotFound, OutsideHours, SlotTaken
-from practice.records import Appointment
-
-DONE = {
-    "book": "utter_booked",
-    "reschedule": "utter_moved",
-    "cancel": "utter_cancelled",
-    "confirm": "utter_confirmed",
-}
-SURE = 0.6  # confidence in a YES below which nothing is changed without another one
+from practice.appointments import upcoming
 
 _SOON = re.compile(r"\b(?:asap|soon(?:est)?|(?:first|next) available)\b", re.IGNORECASE)
-_DOUBTS = re.compile(
-    r"n't\b|\b(?:not|no|can ?not|cant|wont|dont|couldnt|unable|maybe|if|late|miss)\b", re.IGNORECASE
-)
-
-
-def changes_it(turn: Turn, change: PendingChange) -> bool:
-    """Whether a YES or NO names something else than what was summarised: "yes but at 4"."""
-    if change.kind not in ("book", "reschedule"):
-        return False
-    return (
-        speaks_of_time(turn)
-        or turn.value("location") not in (None, change.location)
-        or (change.kind == "book" and turn.value("service") not in (None, change.service))
-        or (change.kind == "book" and turn.value("person") is not None)
-    )
-
-
-def ask_to_confirm(
-    dispatcher: CollectingDispatcher, turn: Turn, appointment: Appointment
-) -> Events:
-    """Ask for a YES to an appointment."""
-    dispatcher.utter_message(
-        response="utter_confirm_attendance",
-        **described(appointment),
-        json_message=prompt("confirm"),
-    )
-    return waiting(
-        PendingChange(
-            kind="confirm",
-            expires_at=turn.received_at + confirmation_time(),
-            location=appointment.location.key,
-            start=appointment.start,
-            appointment_id=appointment.id,
-            reference=appointment.reference,
-        )
-    )
-
-
-async def make(connection: Connection, turn: Turn, change: PendingChange) -> Appointment:
-    """Make a change; again within the same turn it changes nothing more.
-
-    Raises:
-        practice.errors.PracticeError: it cannot be made, and nothing was changed.
-    """
-    key, now = turn.key(change.kind), turn.received_at
-    if change.kind == "book":
-        if not (change.name and change.service and change.location and change.start):
-            raise ValueError(f"a booking without all its parts: {change.kind}")
-        return await book(
-            connection,
-            key,
-            phone=turn.phone,
-            name=change.name,
-            service=change.service,
-            location=change.location,
-            start=change.start,
-            now=now,
-        )
-    if change.appointment_id is None or change.start is None:
-        raise ValueError(f"no appointment to {change.kind}")
-    if change.kind == "reschedule":
-        return await reschedule(
-            connection,
-            key,
-            phone=turn.phone,
-            appointment_id=change.appointment_id,
-            start=change.start,
-            location=change.location,
-            now=now,
-        )
-    simply = cancel if change.kind == "cancel" else confirm
-    return await simply(
-        connection, key, phone=turn.phone, appointment_id=change.appointment_id, now=now
-    )
-
-
-async def accept(dispatcher: CollectingDispatcher, turn: Turn, change: PendingChange) -> Events:
-    """A YES to a summary: make the change and acknowledge it, or say why not."""
-    if change.is_over(turn.received_at):
-        dispatcher.utter_message(response=f"utter_expired_{change.kind}")
-        return [*shelved(change), *asked(change.kind, turn)]
-    try:
-        async with connect() as connection:
-            made = await make(connection, turn, change)
-    except (SlotTaken, OutsideHours):
-        # The form finds that the time is gone, says so and offers the nearest ones.
-        return [*shelved(change), FollowupAction(change.form)]
-    except InThePast:
-        if change.kind in ("book", "reschedule"):
-            return [*shelved(change), FollowupAction(change.form)]
-        dispatcher.utter_message(response="utter_appointment_gone")
-        return done()
-    except (NotFound, AlreadyCancelled):
-        dispatcher.utter_message(response="utter_appointment_gone")
-        return done()
-    dispatcher.utter_message(response=DONE[change.kind], **described(made))
-    return done()
-
-
-async def answered(dispatcher: CollectingDispatcher, turn: Turn, change: PendingChange) -> Events:
-    """A text that sounds like a YES to a summary: take it for one if it is nothing else."""
-    if changes_it(turn, change):
-        return [FollowupAction(change.form)]  # "yes but at 4": the summary changes first
-    if turn.confidence < SURE:
-        dispatcher.utter_message(response="utter_yes_or_no")
-        return []
-    return await accept(dispatcher, turn, change)
 
 
 class ActionAnswerYes(Action):
@@ -207,22 +92,17 @@ class ActionAnswerNo(Action):
     ) -> Events:
         """Drop the pending change and offer to change it."""
         turn = Turn.of(tracker)
-        change = talked_about(tracker, turn)
+        change, waits = talked_about(tracker, turn), pending(tracker) is not None
         if menu_before(tracker):
             ask_in_other_words(dispatcher)
             return []
         if leaves(turn):
+            if change is None and was_set_lately(tracker, turn):
+                return [FollowupAction("action_cancel_reminder")]
             dispatcher.utter_message(response="utter_left_form")
             return done()
-        if change is not None and change.kind in ("book", "reschedule"):
-            if changes_it(turn, change):
-                return [FollowupAction(change.form)]
-            if pending(tracker) is not None:
-                dispatcher.utter_message(response="utter_declined")
-                return shelved(change)
-        if change is not None and pending(tracker) is not None:
-            dispatcher.utter_message(response=f"utter_declined_{change.kind}")
-            return done()
+        if change is not None:
+            return await declined(dispatcher, turn, change, waits=waits)
         dispatcher.utter_message(response="utter_anything_else")
         return done()
 
@@ -253,20 +133,10 @@ class ActionConfirmAttendance(Action):
         if chosen is None:
             dispatcher.utter_message(response="utter_appointment_gone")
             return done()
-        doubtful = (
-            turn.confidence < SURE
-            or _DOUBTS.search(turn.text)
-            or not named(turn, [chosen])
-            or any(mention.ask and not mention.date_free for mention in mentions(turn.entities))
-        )
-        if turn.intent == "confirm_appointment" and doubtful:
+        doubt = doubtful(turn) or not named(turn, [chosen])
+        if turn.intent == "confirm_appointment" and doubt:
             return ask_to_confirm(dispatcher, turn, chosen)
-        said_so = PendingChange(
-            kind="confirm",
-            expires_at=turn.received_at,
-            start=chosen.start,
-            appointment_id=chosen.id,
-        )
+        said_so = PendingChange.of("confirm", chosen, turn.received_at)
         return await accept(dispatcher, turn, said_so)
 
 
@@ -291,12 +161,15 @@ class ActionTakeUp(Action):
         ):
             ask_in_other_words(dispatcher)  # "neither", of what was asked about
             return []
-        if change is not None:
-            if change.kind in ("book", "reschedule"):
-                return [FollowupAction(change.form)]
-            if speaks_of_time(turn):
-                # Another time in answer to "cancel it?" is a wish to move it.
-                return [FollowupAction("reschedule_form")]
+        if change is not None and (
+            change.kind in ("book", "reschedule")
+            # Another time in answer to "cancel it?" is a wish to move it.
+            or speaks_of_time(turn)
+        ):
+            moves = change.kind in ("cancel", "confirm")
+            return [FollowupAction("reschedule_form" if moves else change.form)]
+        if (change := pending(tracker)) is not None and await asked_again(dispatcher, turn, change):
+            return []
         if asks_times or is_like_now(turn.text):
             async with connect() as connection:
                 known = await upcoming(connection, turn.phone, turn.received_at)
@@ -325,6 +198,8 @@ class ActionShowAppointments(Action):
         turn, change = Turn.of(tracker), pending(tracker)
         async with connect() as connection:
             known = await upcoming(connection, turn.phone, turn.received_at)
+        if (about := reminded(known, change)) is not None:
+            known = [about]
         if len(known) == 1:
             dispatcher.utter_message(response="utter_your_appointment", **described(known[0]))
             if not tracker.active_loop_name and change is None:

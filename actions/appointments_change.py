@@ -1,9 +1,10 @@
-"""Changing an appointment: which one, then a YES. Cancelling and confirming need no more."""
+"""Changing an appointment: which one, then a YES. Confirming needs no more."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import asking
+from actions.attendance import ask_move_or_cancel, only_cannot_come, reminded
 from actions.changes import (
     about,
     asked,
@@ -48,6 +50,16 @@ def named(turn: Turn, appointments: Sequence[Appointment]) -> Appointment | None
         return appointments[index]
     fitting = [one for one in appointments if _fits(turn, one)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def names_one(turn: Turn) -> bool:
+    """Whether a text tells its appointment from others: "the lakeside one", "my 3pm"."""
+    moves = turn.intent == "reschedule_appointment"
+    roles = ("old",) if moves else ("old", "offered")
+    told = ["appointment", "reference", "service", *(() if moves else ("location",))]
+    return any(map(turn.value, told)) or any(
+        mention.role in roles for mention in mentions(turn.entities)
+    )
 
 
 def _fits(turn: Turn, appointment: Appointment) -> bool:
@@ -107,6 +119,9 @@ class ValidateChangeForm(Action, ABC):
                     chosen = known[0] if len(known) == 1 else None
                 elif is_for_others(tracker, turn, own=self.intent, answers=answers):
                     return form_turn.give_away()
+            if form_turn.begun and _is_gone(tracker, turn, known):
+                dispatcher.utter_message(response="utter_appointment_gone")
+                return left()
             if not known:
                 dispatcher.utter_message(response=self.none)
                 return [*left(), *asked("book", turn)]
@@ -128,6 +143,8 @@ class ValidateChangeForm(Action, ABC):
     ) -> Appointment | None:
         if len(known) == 1:
             return known[0]
+        if form_turn.begun and names_one(turn) and (told := named(turn, known)) is not None:
+            return told
         before = tracker.get_slot("appointment") if not form_turn.begun else None
         if form_turn.begun and (earlier := talked_about(tracker, turn)) is not None:
             before = earlier.reference
@@ -164,28 +181,38 @@ class ValidateChangeForm(Action, ABC):
         return slots(requested_slot=None)
 
 
-class ValidateCancelForm(ValidateChangeForm):
-    """Which appointment to cancel."""
+def _is_gone(tracker: Tracker, turn: Turn, known: Sequence[Appointment]) -> bool:
+    """Whether the appointment that we asked about stands no more, and no other one is named."""
+    change = pending(tracker)
+    wanted = turn.value("appointment") or (change.reference if change is not None else None)
+    if wanted is None or any(one.reference == wanted for one in known):
+        return False
+    return not (names_one(turn) and named(turn, known))
 
-    kind = "cancel"
-    intent = "cancel_appointment"
-    which = "utter_which_to_cancel"
-    none = "utter_none_to_change"
 
-    def name(self) -> str:
-        """As Rasa calls it for ``cancel_form``."""
-        return "validate_cancel_form"
+async def offer_both(
+    dispatcher: CollectingDispatcher, tracker: Tracker, turn: Turn
+) -> Events | None:
+    """Ask who cannot come, in answer to a reminder, whether to move it or to cancel it.
 
-    async def run(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> Events:
-        """As for every change, but a bare "cancel" after another summary is a NO to that."""
-        change = pending(tracker)
-        begun = FormTurn(tracker, "cancel_form").begun
-        if begun and change and change.kind != "cancel" and leaves(Turn.of(tracker)):
-            dispatcher.utter_message(response="utter_declined")
-            return [*shelved(change), *about(None), *slots(requested_slot=None)]
-        return await super().run(dispatcher, tracker, domain)
+    Returns:
+        None where there is nothing to ask.
+    """
+    change = reconsidered(tracker, turn, "confirm")
+    if change is None or not only_cannot_come(turn):
+        return None
+    async with connect() as connection:
+        known = await upcoming(connection, turn.phone, turn.received_at)
+    appointment = reminded(known, change)
+    if appointment is None or (names_one(turn) and named(turn, known) not in (None, appointment)):
+        return None
+    ask_move_or_cancel(dispatcher, appointment)
+    return [
+        *shelved(change),
+        *asked("reschedule", turn),
+        *about(None),
+        *slots(requested_slot=None),
+    ]
 
 
 class ValidateConfirmForm(ValidateChangeForm):
@@ -244,24 +271,6 @@ class ProposeChange(Action, ABC):
             new_place=place.name,
             json_message=prompt(self.kind),
         )
-        return waiting(
-            PendingChange(
-                kind=self.kind,
-                expires_at=turn.received_at + confirmation_time(),
-                location=place.key,
-                start=start,
-                appointment_id=chosen.id,
-                reference=chosen.reference,
-            )
-        )
-
-
-class ActionProposeCancellation(ProposeChange):
-    """Asks whether to cancel."""
-
-    kind = "cancel"
-    response = "utter_confirm_cancellation"
-
-    def name(self) -> str:
-        """As the rules call it."""
-        return "action_propose_cancellation"
+        until = turn.received_at + confirmation_time()
+        change = PendingChange.of(self.kind, chosen, until)
+        return waiting(replace(change, location=place.key, start=start))

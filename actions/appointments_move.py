@@ -11,7 +11,7 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import asking
-from actions.appointments_change import ProposeChange, ValidateChangeForm
+from actions.appointments_change import ProposeChange, ValidateChangeForm, offer_both
 from actions.changes import about, reconsidered
 from actions.form_turn import Events, FormTurn, means_this_talk, slots, starts_over
 from actions.search import Search
@@ -54,8 +54,13 @@ class ValidateRescheduleForm(ValidateChangeForm):
     ) -> Events:
         """As for every change, but "thurs instead" after the summary of a booking is about that."""
         turn = Turn.of(tracker)
-        if FormTurn(tracker, "reschedule_form").begun and _reconsiders_booking(tracker, turn):
-            return [*about(None), *slots(requested_slot=None)]
+        if FormTurn(tracker, "reschedule_form").begun:
+            if _reconsiders_booking(tracker, turn):
+                return [*about(None), *slots(requested_slot=None)]
+            if turn.intent == "reschedule_appointment" and not speaks_of_time(turn):
+                both = await offer_both(dispatcher, tracker, turn)
+                if both is not None:
+                    return both
         return await super().run(dispatcher, tracker, domain)
 
     def _answers(self, tracker: Tracker, turn: Turn, known: Sequence[Appointment]) -> bool:

@@ -8,6 +8,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import UserUtteranceReverted
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.agreeing import asked_again
 from actions.changes import asked, pending
 from actions.clarify import ask_in_other_words, ask_which, misses
 from actions.form_turn import Events, slots
@@ -48,7 +49,8 @@ class ActionFallback(Action):
         missed, turn = misses(tracker), Turn.of(tracker)
         change = pending(tracker)
         if change is not None and not change.is_over(turn.received_at):
-            dispatcher.utter_message(response="utter_yes_or_no")
+            if not await asked_again(dispatcher, turn, change):
+                dispatcher.utter_message(response="utter_yes_or_no")
             return []
         if tracker.active_loop_name:
             # The form asks its question again right below.

@@ -12,7 +12,7 @@ from actions.turn import Turn, events_of_turn
 
 Events = list[dict[str, Any]]
 
-OTHER_TOPICS = frozenset({"help", "human", "bot_challenge", "ask_appointment"})
+OTHER_TOPICS = frozenset({"help", "human", "bot_challenge", "ask_appointment", "cancel_reminder"})
 """Always answered by a rule; the form asks again afterwards."""
 
 SMALL_TALK = frozenset(
@@ -25,13 +25,21 @@ SMALL_TALK = frozenset(
         "ask_hours",
         "ask_location",
         "other_language",
+        "running_late",
     }
 )
 """Answered by a rule unless there is also an answer to the form in the text."""
 
 CHANGES = frozenset(
-    {"book_appointment", "confirm_appointment", "reschedule_appointment", "cancel_appointment"}
+    {
+        "book_appointment",
+        "confirm_appointment",
+        "reschedule_appointment",
+        "cancel_appointment",
+        "remind_me",
+    }
 )
+"""Begin a form of their own."""
 
 _LEAVES = re.compile(
     r"\b(?:never ?mind|nvm|nevermind|forget (?:it|that|about it)|leave it|drop it|skip it"

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from practice.records import Appointment
+
 Kind = Literal["book", "reschedule", "cancel", "confirm"]
 
 DEFAULT_MINUTES = 30.0
@@ -59,6 +61,18 @@ class PendingChange:
     name: str | None = None
     appointment_id: int | None = None
     reference: str | None = None
+
+    @classmethod
+    def of(cls, kind: Kind, appointment: Appointment, expires_at: datetime) -> PendingChange:
+        """A change of an appointment as it stands, until a moment (aware)."""
+        return cls(
+            kind=kind,
+            expires_at=expires_at,
+            location=appointment.location.key,
+            start=appointment.start,
+            appointment_id=appointment.id,
+            reference=appointment.reference,
+        )
 
     @classmethod
     def from_slot(cls, value: dict[str, Any] | None) -> PendingChange | None:

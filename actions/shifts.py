@@ -24,22 +24,29 @@ _NUMBERS = {
     "a couple of": 2,
     "three": 3,
 }
-_AMOUNT = (
+AMOUNT = (
     rf"(?P<number>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) ?"
     rf"(?P<unit>{'|'.join(_UNITS)})(?:ute)?s?"
 )
-_LATER = re.compile(rf"\b{_AMOUNT} (?P<way>later|earlier|sooner)\b", re.IGNORECASE)
+"""A stretch of time, as its number and its unit: "half an hour", "2 days"."""
+_LATER = re.compile(rf"\b{AMOUNT} (?P<way>later|earlier|sooner)\b", re.IGNORECASE)
 _PUSHED = re.compile(
     r"\b(?:push|move|bump|put|bring|shift)\b[\w' ]*?\b(?P<way>back|up|forward)\b"
-    rf"(?: by)? (?:about )?{_AMOUNT}\b",
+    rf"(?: by)? (?:about )?{AMOUNT}\b",
     re.IGNORECASE,
 )
 _PUSHED_BY = re.compile(
-    rf"\b(?P<way>push|delay|postpone)\b[\w' ]*? (?:back )?(?:by |about )?{_AMOUNT}"
+    rf"\b(?P<way>push|delay|postpone)\b[\w' ]*? (?:back )?(?:by |about )?{AMOUNT}"
     r"(?: back)?(?! (?:later|earlier|sooner))\b",
     re.IGNORECASE,
 )
 _EARLIER = frozenset({"earlier", "sooner", "up", "forward"})
+
+
+def amount_of(match: re.Match[str]) -> timedelta:
+    """The stretch of time that a match of ``AMOUNT`` names."""
+    number = match["number"].lower()
+    return (int(number) if number.isdigit() else _NUMBERS[number]) * _UNITS[match["unit"].lower()]
 
 
 def shift_in(text: str) -> timedelta | None:
@@ -48,6 +55,5 @@ def shift_in(text: str) -> timedelta | None:
     match = _LATER.search(plain) or _PUSHED.search(plain) or _PUSHED_BY.search(plain)
     if match is None:
         return None
-    number = match["number"].lower()
-    amount = (int(number) if number.isdigit() else _NUMBERS[number]) * _UNITS[match["unit"].lower()]
+    amount = amount_of(match)
     return -amount if match["way"].lower() in _EARLIER else amount

@@ -9,6 +9,8 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.asking import described
+from actions.attendance import reminded
+from actions.changes import pending
 from actions.database import connect
 from actions.form_turn import Events
 from actions.mentions import mentions
@@ -89,6 +91,8 @@ class ActionSayWhere(Action):
         async with connect() as connection:
             catalogue = await load_catalogue(connection)
             known = await upcoming(connection, turn.phone, turn.received_at)
+        if (about := reminded(known, pending(tracker))) is not None:
+            known = [about]
         if turn.value("location") is None and len(known) == 1:
             dispatcher.utter_message(response="utter_your_appointment", **described(known[0]))
             return []

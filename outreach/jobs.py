@@ -14,6 +14,7 @@ from outreach.campaign_runner import run
 from outreach.missed import follow_up
 from outreach.recall import call_back
 from outreach.reminders import remind
+from outreach.requested import send_due
 from outreach.templates import load_templates
 
 
@@ -40,6 +41,13 @@ def _register_reminders(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) ->
             if connection is not None:
                 texts = load_templates(common=tools.common)
                 await remind(connection, desk, texts, tools.clock.now())
+
+    # Any number of processes may do this at once: each row is locked by one of them.
+    @app.periodic(cron="* * * * *")
+    @app.task(name="linnet.requested-reminders")
+    async def requested_reminders(timestamp: int) -> None:  # noqa: ARG001  given by its name
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await send_due(pool, desk, load_templates(common=tools.common), tools.clock.now())
 
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="linnet.calls")

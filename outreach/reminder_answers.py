@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from messaging.openings import Opening
@@ -13,10 +14,23 @@ ANSWERS = {
     "r": "/reschedule_appointment",
     "x": "/cancel_appointment",
 }
+"""To a reminder of several appointments: the assistant asks which."""
+
+WORDS = {"r": ("reschedule",), "x": ("cancel",)}
+"""Written out, what letters stand for. CANCEL opts out where nothing of ours offers it. YES and
+CONFIRM are not among them: they may answer a question that stood before."""
+
+NOTHING: dict[str, Any] = dict.fromkeys(
+    ("appointment", "appointment_start", "pending_change", "shelved_change", "question")
+) | {"awaits_answer": False}
+"""Nothing of an older talk is meant by an answer to a text of ours."""
 
 
 def to_reminder(appointment: Appointment, until: datetime) -> Opening:
     """What an answer to a reminder means: that appointment, and no other.
+
+    The answers name it, so that what the customer chose is done to it without another question,
+    as long as it is still where the reminder said.
 
     Args:
         appointment: that the customer is reminded of.
@@ -24,25 +38,21 @@ def to_reminder(appointment: Appointment, until: datetime) -> Opening:
     """
     zone = ZoneInfo(appointment.location.timezone)
     local = appointment.start.astimezone(zone).replace(tzinfo=None).isoformat()
-    pending = {
-        "kind": "confirm",
-        "expires_at": until.isoformat(),
-        "service": None,
-        "location": appointment.location.key,
-        "start": appointment.start.isoformat(),
-        "name": None,
-        "appointment_id": appointment.id,
-        "reference": appointment.reference,
-    }
-    slots = {
+    slots = NOTHING | {
         "appointment": appointment.reference,
         "appointment_start": local,
-        "pending_change": pending,
-        "shelved_change": None,
-        "question": None,
+        "pending_change": _change("confirm", appointment, until)
+        | {
+            "start": appointment.start.isoformat(),
+            "appointment_id": appointment.id,
+            "reference": appointment.reference,
+        },
         "awaits_answer": True,
     }
-    return Opening(until, slots, ANSWERS)
+    named = f'{{"appointment": "{appointment.reference}"}}'
+    answers = {letter: f"{payload}{named}" for letter, payload in ANSWERS.items()}
+    answers |= {word: answers[letter] for letter, words in WORDS.items() for word in words}
+    return Opening(until, slots, answers)
 
 
 def to_missed(appointment: Appointment, until: datetime) -> Opening:
@@ -66,5 +76,24 @@ def to_recall(appointment: Appointment, until: datetime) -> Opening:
 
 
 def _offer_to_book(appointment: Appointment, until: datetime) -> Opening:
+    """The same service for the same person at the same place, unless the answer says otherwise."""
+    before = _change("book", appointment, until) | {
+        "service": appointment.service.key,
+        "name": appointment.customer_name,
+    }
     question = {"about": "book", "expires_at": until.isoformat()}
-    return Opening(until, {"question": question, "service": appointment.service.key})
+    return Opening(until, NOTHING | {"shelved_change": before, "question": question})
+
+
+def _change(kind: str, appointment: Appointment, until: datetime) -> dict[str, Any]:
+    """A change as the assistant's slots hold it (``actions/pending.py``)."""
+    return {
+        "kind": kind,
+        "expires_at": until.isoformat(),
+        "service": None,
+        "location": appointment.location.key,
+        "start": None,
+        "name": None,
+        "appointment_id": None,
+        "reference": None,
+    }

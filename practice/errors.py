@@ -9,6 +9,7 @@ PracticeError
 ├── NotBegun           nobody can have kept or missed it yet
 ├── UnknownService     there is no such service
 ├── UnknownLocation    there is no such location
+├── RemindersFull      the phone has asked for as many reminders as can wait
 ├── WrongCatalogue     what the business offers is written down wrongly
 └── KeyReused          one idempotency key stands for two changes
 """
@@ -114,6 +115,13 @@ class UnknownLocation(PracticeError):
 
     code = "practice.unknown-location"
     staff = "The assistant asked for a location that is not in the catalogue."
+
+
+class RemindersFull(PracticeError):
+    """The phone has asked for as many reminders as can wait; one must go before another."""
+
+    code = "practice.reminders-full"
+    staff = "The customer has asked for as many reminders as can wait."
 
 
 class WrongCatalogue(PracticeError):

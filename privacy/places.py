@@ -173,6 +173,11 @@ PLACES = (
         other="id appointment_id kind location_id start due_at made_at text_ids refusal"
         " withdrawn_at"),
     Place(
+        table="requested_reminder", rows="phone = %(phone)s",
+        identifier="phone key", content="words",
+        other="due_at zone appointment_id before state created_at closed_at", order="created_at",
+    ),
+    Place(
         table="practice_change", rows=f"appointment_id IN {VISITS}",
         identifier="key", content="result", other="kind appointment_id created_at",
         order="created_at",

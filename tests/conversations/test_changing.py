@@ -29,7 +29,7 @@ def test_confirm(practice: Practice) -> None:
         lambda: converse(
             wavering,
             ("yes", "Do you want to confirm"),
-            ("no", "not confirmed yet and stays booked"),
+            ("no", "is still booked. Shall I move it or cancel it"),
         ),
     )
     states = [practice.appointments(phone)[0]["state"] for phone in (by_word, by_yes, wavering)]

@@ -16,6 +16,7 @@ from connectors.assistant import RasaAssistant
 from connectors.further import parted
 from messaging.assistant import Answer, Option, TurnInput
 from messaging.menus import choose
+from messaging.openings import Begun, Opening, taken
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 """When talks begin: a Monday, 10:00 in New York."""
@@ -96,7 +97,13 @@ class Talk:
         self._processor.action_endpoint = self.actions
         self._phone, self._now, self.id = phone, now, uuid4()
         self.menu: tuple[Option, ...] = ()
+        self._said_unasked: Begun | None = None
         self.answer: Answer | None = None
+
+    def begin(self, words: str, opening: Opening) -> None:
+        """A text of ours that nobody asked for, and what the next one may be an answer to."""
+        self._said_unasked = Begun(uuid4(), words, self._now, opening)
+        self.menu = ()
 
     async def text(self, body: str, doubt: list[dict[str, Any]] | None = None) -> str:
         """What is replied; a line of the last menu may be chosen as over SMS.
@@ -107,6 +114,12 @@ class Talk:
         """
         self._now += timedelta(seconds=20)
         index = choose(body, len(self.menu)) if self.menu else None
+        payload = None if index is None else self.menu[index].payload
+        begun, self._said_unasked = (
+            ([self._said_unasked], None) if self._said_unasked else ([], None)
+        )
+        if (answer := taken(body, begun)) is not None:
+            payload = answer.payload
         parse = self._processor.parse_message
         self._processor.parse_message = Parse(parse, doubt)
         try:
@@ -117,7 +130,9 @@ class Talk:
                     self._phone,
                     body,
                     self._now,
-                    payload=None if index is None else self.menu[index].payload,
+                    payload=payload,
+                    begun=tuple(begun),
+                    slots=begun[0].opening.slots if begun else {},
                 )
             )
         finally:

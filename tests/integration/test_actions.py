@@ -20,11 +20,8 @@ from actions.appointments_answer import (
     ActionTakeUp,
 )
 from actions.appointments_book import ActionProposeBooking, ValidateBookForm
-from actions.appointments_change import (
-    ActionProposeCancellation,
-    ValidateCancelForm,
-    ValidateConfirmForm,
-)
+from actions.appointments_cancel import ActionProposeCancellation, ValidateCancelForm
+from actions.appointments_change import ValidateConfirmForm
 from actions.appointments_move import ActionProposeMove, ValidateRescheduleForm
 from actions.basics import ActionFallback
 from actions.visiting import ActionSayHours, ActionSayWhere

@@ -14,6 +14,7 @@ from actions.prompts import EXPIRED
 from actions.search import OFFERS
 from messaging.menus import render
 from messaging.segments import Encoding, encoding_of, segment_count
+from practice.requested_reminders import MOST_WAITING
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = yaml.safe_load((ROOT / "domain.yml").read_text())
@@ -37,6 +38,7 @@ VALUES = {
     "day": "Wed Nov 25",
     "hours": "10:00am-12:30pm",
     "person": "W" * LONGEST,
+    "count": str(MOST_WAITING),
     "lines": "\n".join([LINE] * MOST_APPOINTMENTS),
 }
 SLOT = "Wed Nov 25 10:00am"
@@ -44,6 +46,8 @@ MENUS = {
     "times": [SLOT] * OFFERS,
     "times at several places": [f"{SLOT} {PLACE}"] * OFFERS,
     "appointments": [f"{SERVICE} {SLOT}"] * MOST_APPOINTMENTS,
+    "reminders": [SLOT] * MOST_WAITING,
+    "whether to come": ["I will come", "Move it", "Cancel it"],
     "services": [one["name"] for one in HARBOR["services"].values()],
     "places": [*(one["name"] for one in HARBOR["locations"].values()), "Either one"],
 }
@@ -104,6 +108,18 @@ def test_an_ordinary_offer_is_one_segment():
 @pytest.mark.parametrize("name", [n for n in RESPONSES if n.startswith("utter_which_to_")])
 def test_choosing_an_appointment_fits(name):
     assert segment_count(render(filled(name), MENUS["appointments"])) <= 2
+
+
+@pytest.mark.parametrize(
+    ("question", "menu"),
+    [
+        ("utter_which_reminder", "reminders"),
+        ("utter_move_or_cancel", "whether to come"),
+        ("utter_come_or_change", "whether to come"),
+    ],
+)
+def test_questions_about_what_was_reminded_of_fit(question, menu):
+    assert segment_count(render(filled(question), MENUS[menu])) <= 2
 
 
 @pytest.mark.parametrize("interruption", INTERRUPTIONS)
