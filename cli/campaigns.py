@@ -25,7 +25,6 @@ from outreach.alerts import APPROVALS, missing_approvals
 from outreach.audience import Audience, CsvAudience, Report
 from outreach.audience_query import QueryAudience, read_queries
 from outreach.campaign_preview import preview as foreseen
-from outreach.campaign_runner import advance
 from outreach.campaigns import Campaign, CampaignState, Plan
 from outreach.templates import NoticeClass, load_templates
 
@@ -131,11 +130,9 @@ async def approve(url: str, console: Console, name: str, actor: str) -> None:
 
 
 async def start(url: str, console: Console, name: str, actor: str) -> None:
-    """Start a campaign; its first texts are handed over here, the others by the worker."""
-    settings = load_settings()
+    """Start a campaign; workers hand its texts over."""
     async with _open(url) as pool:
         await campaign_actions.start(pool, name, actor, CLOCK.now())
-        await advance(pool, settings.notices, CLOCK.now())
     _print(console, f"{name} runs; `linnet campaign show {name}` follows it.")
 
 
@@ -150,7 +147,7 @@ async def resume(url: str, console: Console, name: str, actor: str) -> None:
     """Let a campaign go on."""
     async with _open(url) as pool:
         await campaign_actions.resume(pool, name, actor, CLOCK.now())
-    _print(console, f"{name} goes on within a minute.")
+    _print(console, f"{name} goes on.")
 
 
 async def abort(url: str, console: Console, name: str, actor: str, why: str | None) -> None:

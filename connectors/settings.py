@@ -224,6 +224,7 @@ class Settings:
                 privacy.jobs.register,
                 console.jobs.register,
             ),
+            rounds=(outreach.jobs.hand_over,),
         )
 
     def gateway_for_number(self, number: str) -> Gateway:

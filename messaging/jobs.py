@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -105,6 +105,10 @@ class Tools:
 
 Register = Callable[[App, Pool, Tools], None]
 """Adds jobs of its own to those of the engine."""
+
+Round = Callable[[Pool, Tools], Awaitable[object]]
+"""What every worker process does each second beside its jobs: whatever people wait for. A job
+would begin up to 5 s later, and one that goes on for minutes keeps the others from a place."""
 
 
 def jobs_app(pool: Pool, tools: Tools, further: Sequence[Register] = ()) -> App:

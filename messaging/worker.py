@@ -27,7 +27,7 @@ from messaging.delivery import DeliveryWorker
 from messaging.failover import Failover
 from messaging.health_table import SendCounts
 from messaging.inquiry import Inquiry
-from messaging.jobs import Register, Tools, run_jobs
+from messaging.jobs import Register, Round, Tools, run_jobs
 from messaging.judgement import judge
 from messaging.notices import NoticeDesk
 from messaging.outcomes import expire
@@ -64,6 +64,7 @@ class WorkerPlan:
         notices: takes texts that nobody asked for; None where jobs send none.
         common: values that every text may use without being given them: ``brand``.
         jobs: of what stands above the engine.
+        rounds: of the same, for what has a caller that waits.
     """
 
     gateways: Mapping[str, Gateway]
@@ -78,6 +79,7 @@ class WorkerPlan:
     notices: NoticeDesk | None = None
     common: Mapping[str, str] = field(default_factory=dict)
     jobs: Sequence[Register] = ()
+    rounds: Sequence[Round] = ()
 
 
 async def run_worker(
@@ -117,6 +119,8 @@ async def run_worker(
             tasks.create_task(_every(1.0, tell))
         tools = Tools(gateways, http, clock, plan.retention, plan.notices, plan.common)
         tasks.create_task(run_jobs(database_url, tools, plan.jobs))
+        for each in plan.rounds:
+            tasks.create_task(_every(1.0, partial(each, pool, tools)))
         if health_file is not None:
             tasks.create_task(_beat(health_file))
         log.info("worker.ready")

@@ -8,7 +8,6 @@ kept with it, so that several workers are not faster than one.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +17,6 @@ from uuid import UUID
 import structlog
 
 from database.pool import Connection, Pool
-from messaging.clock import Clock
 from messaging.notice_batches import enqueue_many
 from messaging.notices import NoticeDesk, Refused
 from messaging.quiet_hours import HORIZON_DAYS, Held
@@ -33,9 +31,6 @@ AHEAD_SECONDS = 10.0
 
 BATCH = 500
 """Texts in one transaction: their phones stay locked until it ends."""
-
-RUN_SECONDS = 58.0
-ROUND_SECONDS = 1.0
 
 EXPIRED = "campaign.expired"
 NO_HOUR = "campaign.no-hour"
@@ -84,22 +79,6 @@ UPDATE campaign_recipient SET state = 'refused', code = %(code)s
 WHERE campaign_id = %(id)s AND state = 'pending'
 """
 PACED = "UPDATE campaign SET paced_until = %(until)s WHERE id = %(id)s"
-
-
-async def run(pool: Pool, desk: NoticeDesk, clock: Clock) -> None:
-    """Hand over what campaigns have due, for a minute or until none runs.
-
-    Args:
-        pool: of connections.
-        desk: takes the texts.
-        clock: for the time.
-    """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + RUN_SECONDS
-    while await advance(pool, desk, clock.now()):
-        if loop.time() >= end:
-            return
-        await asyncio.sleep(ROUND_SECONDS)
 
 
 async def advance(pool: Pool, desk: NoticeDesk, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from database.alone import alone
 from database.pool import Pool
 from messaging.jobs import LONGEST_SECONDS, Tools
 from messaging.notices import NoticeDesk
-from outreach.campaign_runner import run
+from outreach.campaign_runner import advance
 from outreach.missed import follow_up
 from outreach.recall import call_back
 from outreach.reminders import remind
@@ -28,7 +28,6 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
     """
     if tools.notices is not None:
         _register_reminders(app, pool, tools, tools.notices)
-        _register_campaigns(app, pool, tools, tools.notices)
 
 
 def _register_reminders(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) -> None:
@@ -59,10 +58,15 @@ def _register_reminders(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) ->
                 await call_back(connection, desk, texts, now)
 
 
-def _register_campaigns(app: App, pool: Pool, tools: Tools, desk: NoticeDesk) -> None:
-    # The next tick takes over at once, so that one that was killed leaves no gap. Two at a time
-    # are no faster than one, and double nothing.
-    @app.periodic(cron="* * * * *")
-    @app.task(name="linnet.campaigns")
-    async def campaigns(timestamp: int) -> None:  # noqa: ARG001  given by its name
-        await run(pool, desk, tools.clock)
+async def hand_over(pool: Pool, tools: Tools) -> None:
+    """Hand the next texts of running campaigns to the outbox; every worker does so each second.
+
+    They are claimed from a table of their own, as texts are, so that this needs no job: an alert
+    begins at once, a worker that dies leaves no gap, and two at a time are no faster than one.
+
+    Args:
+        pool: of connections.
+        tools: what it works with.
+    """
+    if tools.notices is not None:
+        await advance(pool, tools.notices, tools.clock.now())

@@ -76,6 +76,7 @@ async def test_from_a_list_to_its_results(tmp_path, console, pool, database_url)
     assert "1 of 2 approvals are missing" in console.export_text()
     await campaigns.approve(database_url, console, "alert", "Cy")
     await campaigns.start(database_url, console, "alert", "Ann")
+    await advance(pool, campaigns.load_settings().notices, campaigns.CLOCK.now())
     async with delivery_worker(pool, database_url, ScriptedGateway()):
         await until(lambda: rows(pool, "SELECT FROM outbound_text WHERE state = 'sent'"))
     await text_in(pool, "Thanks", phone="+12125550100")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -10,12 +11,11 @@ from itertools import permutations
 import psycopg
 import pytest
 
-from messaging.clock import SystemClock
+from connectors.credentials import load_settings
 from messaging.consent import Direction
-from messaging.jobs import Tools, jobs_app
 from messaging.phone_hours import SPREAD_SECONDS, QuietHours
-from messaging.retention_periods import RetentionPeriods
 from messaging.rule_files import read_rules
+from messaging.worker import WorkerPlan, run_worker
 from outreach import campaign_actions as actions
 from outreach import campaign_runner as runner
 from outreach import campaign_table as table
@@ -24,7 +24,7 @@ from outreach.campaign_preview import preview
 from outreach.campaign_results import counts
 from outreach.campaign_runner import advance
 from outreach.campaigns import CampaignState, UnknownCampaign, WrongStep
-from outreach.jobs import register
+from outreach.jobs import hand_over
 from outreach.templates import NoticeClass
 from tests.integration.campaigning import (
     NOON,
@@ -37,7 +37,8 @@ from tests.integration.campaigning import (
     started,
     tell,
 )
-from tests.integration.engine import ScriptedGateway, delivery_worker, rows, until
+from tests.integration.engine import WORDS, ScriptedGateway, delivery_worker, rows, until
+from tests.integration.test_sending_commands import CREDENTIALS
 
 HOURS = QuietHours(read_rules())
 TEXTS = "SELECT recipient, state, error_code, lane, body FROM outbound_text ORDER BY seq"
@@ -398,15 +399,36 @@ async def test_a_preview_says_what_then_happens(pool):
     assert (await state(pool))[1] == {"enqueued": 3, **found.refused}
 
 
-async def test_a_worker_runs_what_was_started(pool):
-    await started(pool, plan(), phones(3))
-    tools = Tools({}, None, SystemClock(), RetentionPeriods(), desk())
-    app = jobs_app(pool, tools, [register])
-    gone = asyncio.create_task(app.tasks["linnet.campaigns"].func(timestamp=0))
-    await until(lambda: rows(pool, "SELECT FROM outbound_text OFFSET 2"))
-    await rows_written(pool, "UPDATE outbound_text SET state = 'failed', error_code = 'test'")
-    await asyncio.wait_for(gone, 10)  # it ends where nothing runs any more
-    assert (await state(pool))[0] is CampaignState.DONE
+async def test_workers_begin_an_alert_within_seconds(pool, database_url):
+    plan_of_workers = WorkerPlan(
+        {"twilio": (gateway := ScriptedGateway())},
+        {"twilio": WORDS},
+        candidates=(),
+        notices=desk(),
+        rounds=(hand_over,),
+    )
+    await made(pool, plan(kind=NoticeClass.EMERGENCY), phones(3))
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            worker = asyncio.create_task(run_worker(database_url, plan_of_workers))
+            stack.push_async_callback(ended, worker)
+        await until(lambda: rows(pool, "SELECT FROM procrastinate_workers OFFSET 1"))
+        for person in ("Bo", "Cy"):
+            await actions.approve(pool, "one", person, NOON)
+        await actions.start(pool, "one", "Ann", NOON)
+        await until(lambda: rows(pool, "SELECT FROM campaign WHERE state = 'done'"), seconds=5)
+    assert sorted(text.recipient for text in gateway.sent) == phones(3)
+    assert await rows(pool, "SELECT FROM procrastinate_jobs WHERE task_name ~ 'campaign'") == []
+
+
+async def ended(task):
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def test_a_worker_as_configured_hands_campaigns_over():
+    assert hand_over in load_settings(CREDENTIALS).worker_plan.rounds
 
 
 async def test_each_gets_it_at_ten_on_its_own_clock_on_the_sunday_of_the_change(pool):
