@@ -29,7 +29,8 @@ from messaging.consent_table import events_of
 from messaging.delivery_table import ClaimedText
 from messaging.lanes import Lane
 from messaging.metrics import HELD
-from messaging.outbox import VALIDITY, is_wanted
+from messaging.notice_texts import is_wanted
+from messaging.outbox import VALIDITY
 from messaging.outcomes import Event, settle, write_event
 from messaging.phone_hours import EXEMPT, QuietHours
 from messaging.quiet_hours import Cap, Decision, Held, MessageClass

@@ -18,8 +18,9 @@ from messaging.area_codes import KnownPlace
 from messaging.consent import ConsentEvent
 from messaging.consent_table import events_of
 from messaging.lanes import Lane
+from messaging.notice_texts import is_wanted, notice_texts
 from messaging.notices import Notice, NoticeDesk, Refused, refusal
-from messaging.outbox import NewText, enqueue, is_wanted, notice_texts
+from messaging.outbox import NewText, enqueue
 from messaging.phone_places import known_places
 from messaging.quiet_hours import Held
 from messaging.routing import Route, known_routes, routes

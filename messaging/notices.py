@@ -18,8 +18,8 @@ from messaging.consent_table import events_of
 from messaging.errors import UnknownSender
 from messaging.lanes import Lane
 from messaging.media import Attachment
+from messaging.notice_texts import enqueue_notice, is_wanted
 from messaging.openings import Opening
-from messaging.outbox import enqueue_notice, is_wanted
 from messaging.phone_hours import QuietHours
 from messaging.routing import Candidate, Route, route
 from messaging.text_policy import TextPolicy

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from messaging.assistant import TurnInput
 from messaging.consent import ConsentChange, Direction, Method, OptOutScope
-from messaging.menus import choose
-from messaging.openings import Taken, taken
+from messaging.turn_input import chosen, input_of, offered
 from messaging.turn_table import ClaimedTurn, WaitingText
 from messaging.wordings import Certainty, opt_out_wish
 from messaging.words import (
@@ -38,10 +36,6 @@ from messaging.words import (
 CONVERSING = timedelta(hours=24)
 """A customer who exchanged texts with us within this time is talking with the assistant, so
 that a bare CANCEL means the appointment."""
-
-LONGEST_INPUT = 1600
-"""Characters of a turn that the assistant reads; ten full segments, more than one request of
-any gateway carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +130,13 @@ def _conversation(
     """What no rule answers is for the assistant, or for the person who has taken over."""
     if turn.owner == "person":
         return Decision(None, "person", opted_out, rule="hand-over", consent=consent)
-    chosen = _chosen(turn, said)
+    taken = chosen(turn, said)
     return Decision(
-        _input(turn, said, chosen),
+        input_of(turn, said, taken),
         "assistant",
         opted_out,
         consent=consent,
-        answered=chosen.begun.text_id if chosen else None,
+        answered=taken.begun.text_id if taken else None,
         ending=ending,
     )
 
@@ -150,24 +144,15 @@ def _conversation(
 def _ending(turn: ClaimedTurn, said: list[WaitingText], company: Company) -> str | None:
     """How to end our texts, for whoever used a word for it that was offered for something else."""
     twofold = (
-        text for text in said if has_two_meanings(text.body) and _offered(text, turn) is not None
+        text for text in said if has_two_meanings(text.body) and offered(text, turn) is not None
     )
     text = next(twofold, None)
     return None if text is None else _say(Said.HOW_TO_END, company, language_of(text.body))
 
 
-def _offered(text: WaitingText, turn: ClaimedTurn) -> Taken | None:
-    """The answer to a text of ours that this one is; after STOP there is none."""
-    return None if turn.opted_out else taken(text.body, turn.begun)
-
-
 def _asks(text: WaitingText, turn: ClaimedTurn) -> bool:
     """Whether a question of ours waits for its answer, which this text may be."""
-    return turn.prompt_open or _offered(text, turn) is not None
-
-
-def _chosen(turn: ClaimedTurn, said: list[WaitingText]) -> Taken | None:
-    return _offered(said[0], turn) if len(said) == 1 else None
+    return turn.prompt_open or offered(text, turn) is not None
 
 
 def _about_consent(turn: ClaimedTurn, said: list[WaitingText], company: Company) -> Decision | None:
@@ -195,7 +180,7 @@ def _about_consent(turn: ClaimedTurn, said: list[WaitingText], company: Company)
     )
     rest = [text for one, text in zip(wishes, said, strict=True) if one is None]
     return Decision(
-        _input(turn, rest, None) if rest else None,
+        input_of(turn, rest, None) if rest else None,
         "assistant" if rest else "rule",
         opted_out=False,
         rule="opt-out-asked",
@@ -312,28 +297,4 @@ def _change(
         question=question,
         disclosure=disclosure,
         confirms=confirms,
-    )
-
-
-def _input(turn: ClaimedTurn, said: list[WaitingText], chosen: Taken | None) -> TurnInput:
-    payload = chosen.payload if chosen else None
-    if chosen is None and len(said) == 1 and turn.menu:
-        index = choose(said[0].body, len(turn.menu))
-        payload = None if index is None else turn.menu[index].payload
-    begun = tuple(one for one in turn.begun if not one.told)
-    slots: dict[str, Any] = {}
-    if chosen is not None:
-        slots = dict(chosen.begun.opening.slots)
-    elif payload is None and not turn.prompt_open:  # else it answers what was asked before
-        slots = {name: value for one in begun for name, value in one.opening.slots.items()}
-    return TurnInput(
-        turn_id=turn.id,
-        conversation_id=turn.conversation_id,
-        phone=turn.phone,
-        text="\n".join(text.body.strip() for text in said)[:LONGEST_INPUT],
-        received_at=said[-1].received_at,
-        payload=payload,
-        media_types=tuple(file.content_type for text in said for file in text.media),
-        begun=begun,
-        slots=slots,
     )

@@ -40,7 +40,8 @@ from messaging.outbox import NewText, texts_for
 from messaging.screening import Company, Decision, screen
 from messaging.text_policy import TextPolicy
 from messaging.tracing import Attribute, Span
-from messaging.turn_table import ClaimedTurn, Outcome, claim, finish, next_due, renew
+from messaging.turn_outcome import Outcome, finish
+from messaging.turn_table import ClaimedTurn, claim, next_due, renew
 from messaging.wake import Listener
 
 log = structlog.get_logger(__name__)

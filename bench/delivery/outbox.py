@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from bench.turns.account import Account
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.lanes import Lane
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.text_policy import TextPolicy
 
 GATEWAY = "twilio"

@@ -23,7 +23,8 @@ from connectors.processor import DirectGraphRunner
 from connectors.tracker_store import TurnTrackerStore
 from messaging.assistant import TurnInput
 from messaging.errors import ActionServerFailed, AssistantFailed
-from messaging.turn_table import Outcome, claim, finish
+from messaging.turn_outcome import Outcome, finish
+from messaging.turn_table import claim
 from tests.integration.engine import QUICK, rows, text_in
 
 SMALL_TALK = ["hi", "are you a robot?", "thank you", "what's the weather like", "bye"]

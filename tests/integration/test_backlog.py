@@ -15,7 +15,7 @@ from messaging.assistant import Answer, Reply, TurnInput
 from messaging.backlog import DelayNotice, tell_delays
 from messaging.clock import SystemClock, TimeOrderedIds
 from messaging.lanes import Lane
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.worker import WorkerPlan, run_worker
 from tests.integration.engine import (
     OURS,

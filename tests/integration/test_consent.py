@@ -35,7 +35,7 @@ from messaging.consent_changes import record
 from messaging.consent_table import append, events_of, verify
 from messaging.inbox import store_events
 from messaging.lanes import Lane
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.spool import Spool
 from messaging.turn import TurnWorker
 from messaging.wake import Listener

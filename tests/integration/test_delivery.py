@@ -15,7 +15,7 @@ from messaging.clock import SystemClock
 from messaging.delivery_table import ClaimedText, Queue
 from messaging.errors import LookUpFailed
 from messaging.inquiry import Inquiry
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.outcomes import settle
 from messaging.receipts import store_receipt
 from messaging.retry import SOON, Schedule

@@ -26,7 +26,8 @@ from messaging.judgement import judge
 from messaging.lanes import Lane
 from messaging.media import Attachment
 from messaging.metrics import DUPLICATES
-from messaging.outbox import NewText, enqueue, enqueue_notice, texts_for
+from messaging.notice_texts import enqueue_notice
+from messaging.outbox import NewText, enqueue, texts_for
 from messaging.outcomes import expire
 from messaging.receipts import store_receipt
 from messaging.retention_periods import RetentionPeriods

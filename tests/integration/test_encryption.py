@@ -34,7 +34,7 @@ from messaging.duplicates import digest_of
 from messaging.long_texts import look_up
 from messaging.media_inbox import MediaInbox
 from messaging.media_table import read_content
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.prompts import expire_prompts
 from messaging.text_policy import LongTexts, TextPolicy
 from messaging.text_story import read_story

@@ -18,7 +18,7 @@ from messaging.health import FULL, QUIET, RISE_EVERY
 from messaging.health_table import SendCounts, judge_gateways, report
 from messaging.inbox import store_events
 from messaging.metrics import GATEWAY_WEIGHT
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.retry import Schedule
 from messaging.routing import Candidate, Route, route
 from tests.integration.engine import (

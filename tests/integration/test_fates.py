@@ -19,7 +19,8 @@ from connectors.gateways.base import (
 )
 from messaging.inbox import store_events
 from messaging.judgement import FailedText, another_try
-from messaging.outbox import NewText, enqueue, enqueue_notice
+from messaging.notice_texts import enqueue_notice
+from messaging.outbox import NewText, enqueue
 from messaging.receipts import store_receipt
 from messaging.retry import LATER, NEXT_DAY, Schedule
 from messaging.sending import DeliveryPolicy

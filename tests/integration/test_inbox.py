@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from connectors.gateways.base import Inbound, Receipt, Status
 from messaging.inbox import Inbox
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from tests.integration.engine import OURS, PHONE, WORDS, rows
 
 NOW = datetime.now(UTC)

@@ -11,7 +11,7 @@ import pytest
 from connectors.gateways.base import Accepted
 from messaging.delivery_table import Queue
 from messaging.lanes import Lane
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.retry import until_next_day
 from tests.integration.engine import (
     OURS,

@@ -18,7 +18,7 @@ from connectors.gateways.base import Accepted, Refused, Unknown
 from connectors.ingress import make_app
 from messaging.assistant import Answer, Reply, TurnInput
 from messaging.long_texts import LIFE
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.prompts import expire_prompts
 from messaging.retry import Schedule
 from messaging.text_policy import LongTexts, TextPolicy

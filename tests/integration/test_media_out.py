@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from connectors.gateways.base import Accepted, Unknown
 from connectors.gateways.twilio import MEDIA
 from messaging.media import Attachment
-from messaging.outbox import enqueue_notice
+from messaging.notice_texts import enqueue_notice
 from messaging.sending import DeliveryPolicy
 from tests.integration.engine import (
     OURS,

@@ -19,7 +19,8 @@ from messaging.notices import Notice, NoticeDesk
 from messaging.openings import Begun, Opening
 from messaging.routing import candidates_of
 from messaging.text_policy import TextPolicy
-from messaging.turn_table import Outcome, claim, finish
+from messaging.turn_outcome import Outcome, finish
+from messaging.turn_table import claim
 from messaging.withdrawing import withdraw
 from tests.integration.engine import (
     OURS,

@@ -15,7 +15,8 @@ from messaging.area_codes import KnownPlace, Source
 from messaging.clock import TimeOrderedIds
 from messaging.dead_texts import send_once_more
 from messaging.lanes import Lane
-from messaging.outbox import NewText, enqueue, enqueue_notice
+from messaging.notice_texts import enqueue_notice
+from messaging.outbox import NewText, enqueue
 from messaging.outcomes import expire
 from messaging.phone_hours import SPREAD_SECONDS, QuietHours
 from messaging.phone_places import set_place

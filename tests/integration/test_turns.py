@@ -16,7 +16,8 @@ from messaging.errors import AssistantFailed, TurnLost
 from messaging.inbox import store_text
 from messaging.prompts import expire_prompts
 from messaging.turn import TurnPolicy
-from messaging.turn_table import Outcome, claim, finish
+from messaging.turn_outcome import Outcome, finish
+from messaging.turn_table import claim
 from tests.integration.engine import (
     COMPANY,
     OURS,
