@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from cli import copies
 from cli.failure import Failure
 from connectors.credentials import load_settings
 from database.pool import make_pool
@@ -18,7 +18,6 @@ from messaging.clock import SystemClock
 from messaging.retention_periods import RetentionPeriods
 from messaging.upkeep import due, prune
 from privacy import disk
-from privacy.copies import copies, mark_erased
 from privacy.erasure import PATIENCE_SECONDS, PAUSE_SECONDS, erase, foresee
 from privacy.errors import ErasureBusy, WaitsOnDisk
 from privacy.export import as_text, export, write_files, write_private
@@ -89,7 +88,9 @@ async def forget(
     actor: str,
     console: Console,
     *,
+    at_gateways: bool = False,
     patience: float = PATIENCE_SECONDS,
+    credentials: Path = Path("credentials.yml"),
 ) -> None:
     """Erase a person, and say what is left to do elsewhere.
 
@@ -98,13 +99,16 @@ async def forget(
         phone: E.164.
         actor: who does it, for the audit.
         console: for progress and result.
+        at_gateways: whether gateways are to delete their copies, too.
         patience: seconds that what is under way is waited for.
+        credentials: the file with the gateways.
 
     Raises:
         Failure: the number is none, or something is still under way; nothing was changed.
         SettingsError: the phone has opted out, and there is no key to remember that by.
     """
     _checked(phone)
+    gateways = load_settings(credentials).gateways if at_gateways else {}
     async with make_pool(url, max_size=1) as pool:
         with console.status("Erasing") as status:
             try:
@@ -113,6 +117,7 @@ async def forget(
                     pool,
                     phone,
                     actor,
+                    at_gateways=at_gateways,
                     patience=patience,
                     waiting=lambda why: status.update(f"Waiting: {why}"),
                 )
@@ -122,10 +127,12 @@ async def forget(
     _show({**erased.rows, **({"lines set aside on disk": aside} if aside else {})}, "gone", console)
     if erased.opted_out:
         console.print("That this phone wants no texts is remembered by a keyed hash.")
-    if erased.copies:
+    if at_gateways:
+        await copies.delete(url, gateways, console)
+    elif erased.copies:
         console.print(
-            f"The gateway has a copy of {erased.copies} texts; "
-            "`linnet privacy copies` lists what to delete there.",
+            f"Gateways have copies of {erased.copies} texts; `linnet privacy copies --at-gateway` "
+            "has them deleted there.",
             soft_wrap=True,
         )
 
@@ -141,33 +148,6 @@ async def _stored(phone: str, patience: float) -> None:
                 "which stores them, and erase again"
             )
         await asyncio.sleep(PAUSE_SECONDS)
-
-
-async def show_copies(url: str, console: Console) -> None:
-    """Print which texts are to be deleted at which gateway, one JSON object a line.
-
-    Args:
-        url: of the database.
-        console: to print to.
-    """
-    async with make_pool(url, max_size=1) as pool:
-        for copy in await copies(pool):
-            line = {"gateway": copy.gateway, "vendor_id": copy.vendor_id}
-            console.out(json.dumps(line), highlight=False)
-
-
-async def copies_erased(url: str, gateway: str, actor: str, console: Console) -> None:
-    """Note that a gateway has no copies any more of texts of people who were erased.
-
-    Args:
-        url: of the database.
-        gateway: its name.
-        actor: who deleted them there, for the audit.
-        console: told how many they were.
-    """
-    async with make_pool(url, max_size=1) as pool:
-        count = await mark_erased(pool, gateway, actor, SystemClock().now())
-    console.print(f"{count} copies at {gateway} are noted as deleted.", highlight=False)
 
 
 async def retention(

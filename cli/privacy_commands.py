@@ -21,6 +21,9 @@ app = typer.Typer(
 
 Phone = Annotated[str, typer.Argument(help="The customer's number, like +12125550100.")]
 Actor = Annotated[str, typer.Option("--as", help="Who does this, for the record.")]
+AtGateway = Annotated[
+    bool, typer.Option("--at-gateway", help="Have gateways delete their copies, too.")
+]
 
 
 @app.command()
@@ -53,6 +56,7 @@ def erase(
         bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    at_gateway: AtGateway = False,
 ) -> None:
     """Forget a person for ever; that no texts are wanted stays known."""
     from rich.console import Console
@@ -70,26 +74,33 @@ def erase(
         if not sys.stdin.isatty():
             raise Failure("This cannot be undone; say --yes if it is meant.")
         typer.confirm("Forget all of this for ever?", abort=True)
-    asyncio.run(privacy.forget(database_url(), phone, actor, console))
+    given = privacy.forget(database_url(), phone, actor, console, at_gateways=at_gateway)
+    asyncio.run(given)
 
 
 @app.command()
 def copies(
-    erased: Annotated[str, typer.Option(help="A gateway at which all of them are deleted.")] = "",
+    at_gateway: AtGateway = False,
+    erased: Annotated[
+        str, typer.Option(metavar="GATEWAY", help="At this one they were all deleted by hand.")
+    ] = "",
     actor: Actor = "",
 ) -> None:
-    """List copies at gateways of texts of people who were erased, to be deleted there."""
+    """List copies at gateways of texts of people who were erased, or have them deleted."""
     from rich.console import Console
 
-    from cli import privacy
+    from cli import copies as work
     from database.url import database_url
 
-    who = actor or getpass.getuser()
-    asyncio.run(
-        privacy.copies_erased(database_url(), erased, who, Console())
-        if erased
-        else privacy.show_copies(database_url(), Console())
-    )
+    who, url, console = actor or getpass.getuser(), database_url(), Console()
+    if at_gateway and erased:
+        raise Failure("Say --at-gateway to have them deleted, or --erased once they are; not both.")
+    if at_gateway:
+        asyncio.run(work.ask_and_delete(url, who, console))
+    elif erased:
+        asyncio.run(work.note_deleted(url, erased, who, console))
+    else:
+        asyncio.run(work.show(url, console))
 
 
 @app.command()

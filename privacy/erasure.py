@@ -21,7 +21,7 @@ from messaging.consent_table import end_locked, events_of
 from messaging.suppression import keep_refusal
 from privacy.audit import write_audit
 from privacy.errors import ErasureBusy
-from privacy.places import PERSONAL_PLACES, Place
+from privacy.places import PERSONAL_PLACES, VISITS, Place
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,12 @@ PATIENCE_SECONDS = 60.0
 """How long an answer or a request that is under way is waited for; none takes as long."""
 
 PAUSE_SECONDS = 0.25
+
+# In the order of everybody else who locks some of these: who reminds goes from the wish or the
+# customer to the text, and a booking or a change takes texts back.
+LOCK_WISHES = "SELECT FROM requested_reminder WHERE phone = %(phone)s ORDER BY key FOR UPDATE"
+LOCK_CUSTOMER = "SELECT FROM customer WHERE phone = %(phone)s FOR UPDATE"
+LOCK_VISITS = f"SELECT FROM appointment WHERE id IN {VISITS} ORDER BY id FOR UPDATE"
 
 # A turn cannot be claimed, a text not stored and not sent while these are locked.
 LOCK_TALKS = """
@@ -39,7 +45,6 @@ LOCK_TEXTS = """
 SELECT state IN ('sending', 'checking') AND lease_until > now() AS leased FROM outbound_text
 WHERE recipient = %(phone)s ORDER BY id FOR UPDATE
 """
-LOCK_CUSTOMER = "SELECT FROM customer WHERE phone = %(phone)s FOR UPDATE"
 RUNNING_TURNS = """
 SELECT FROM turn WHERE state = 'running' AND conversation_id = ANY(%(talks)s)
 """
@@ -47,11 +52,11 @@ RUNNING_JOBS = """
 SELECT FROM procrastinate_jobs WHERE status = 'doing' AND strpos(args::text, %(digits)s) > 0
 """
 NOTE_COPIES = """
-INSERT INTO vendor_copy (gateway, vendor_id, noted_at)
-SELECT gateway, vendor_id, now() FROM outbound_text
+INSERT INTO vendor_copy (gateway, vendor_id, noted_at, asked_by)
+SELECT gateway, vendor_id, now(), %(asked_by)s FROM outbound_text
     WHERE recipient = %(phone)s AND vendor_id IS NOT NULL
 UNION
-SELECT text.gateway, external_id, now() FROM inbound_text AS text
+SELECT text.gateway, external_id, now(), %(asked_by)s FROM inbound_text AS text
     JOIN conversation AS talk ON talk.id = conversation_id WHERE phone = %(phone)s
 ON CONFLICT DO NOTHING
 """
@@ -94,6 +99,7 @@ async def erase(
     phone: str,
     actor: str,
     *,
+    at_gateways: bool = False,
     patience: float = PATIENCE_SECONDS,
     waiting: Callable[[str], None] | None = None,
 ) -> Erased:
@@ -103,6 +109,8 @@ async def erase(
         pool: of connections; one is used.
         phone: E.164.
         actor: who does it, for the audit.
+        at_gateways: whether gateways are to delete their copies, too; workers see to that
+            (``privacy/copies.py``).
         patience: seconds that an answer or a request under way is waited for.
         waiting: told what is waited for.
 
@@ -116,7 +124,8 @@ async def erase(
             raise ErasureBusy("another erasure is under way")
         clock = asyncio.get_running_loop().time
         until = clock() + patience
-        while isinstance(result := await _attempt(connection, phone, actor), str):
+        asked_by = actor if at_gateways else None
+        while isinstance(result := await _attempt(connection, phone, actor, asked_by), str):
             if clock() >= until:
                 raise ErasureBusy(result)
             if waiting is not None:
@@ -126,14 +135,17 @@ async def erase(
     return result
 
 
-async def _attempt(connection: Connection, phone: str, actor: str) -> Erased | str:
+async def _attempt(
+    connection: Connection, phone: str, actor: str, asked_by: str | None
+) -> Erased | str:
     """Erase, or say why that has to wait; nothing is changed then."""
     try:
         async with connection.transaction():
             busy = await _lock(connection, phone)
             if busy is not None:
                 return busy
-            copies = await connection.execute(NOTE_COPIES, _person(phone))
+            noted = _person(phone) | {"asked_by": asked_by}
+            copies = await connection.execute(NOTE_COPIES, noted)
             rows = {}
             for place in PERSONAL_PLACES:
                 if place.table == "consent_event":
@@ -151,9 +163,10 @@ async def _attempt(connection: Connection, phone: str, actor: str) -> Erased | s
 async def _lock(connection: Connection, phone: str) -> str | None:
     """Lock what others might work on; what they just do, if they do something."""
     person = _person(phone)
+    for statement in (LOCK_WISHES, LOCK_CUSTOMER, LOCK_VISITS):
+        await connection.execute(statement, person)
     talks = await (await connection.execute(LOCK_TALKS, person)).fetchall()
     texts = await (await connection.execute(LOCK_TEXTS, person)).fetchall()
-    await connection.execute(LOCK_CUSTOMER, person)
     leased = {"talks": [talk["id"] for talk in talks if talk["leased"]]}
     if await (await connection.execute(RUNNING_TURNS, leased)).fetchone() is not None:
         return "a text of this phone is being answered"
@@ -178,5 +191,5 @@ def _statement(place: Place) -> str:
     return f"DELETE FROM {place.table} WHERE {place.rows}"
 
 
-def _person(phone: str) -> dict[str, str]:
+def _person(phone: str) -> dict[str, str | None]:
     return {"phone": phone, "digits": phone.removeprefix("+")}

@@ -8,6 +8,7 @@ from procrastinate import App
 
 from database.pool import Pool
 from messaging.jobs import AGAIN, LONGEST_SECONDS, Tools
+from privacy.copies import delete_asked
 from privacy.retention import forget_unheard
 
 
@@ -26,3 +27,10 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
     async def forget(timestamp: int) -> None:  # noqa: ARG001  given by its name
         async with asyncio.timeout(LONGEST_SECONDS):
             await forget_unheard(pool, tools.retention, tools.clock.now())
+
+    # Not tried again: the next tick does the same, when a busy gateway has had some minutes.
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="privacy.delete-copies")
+    async def delete_copies(timestamp: int) -> None:  # noqa: ARG001  given by its name
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await delete_asked(pool, tools.gateways, tools.http, tools.clock)

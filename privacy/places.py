@@ -80,7 +80,8 @@ PLACES = (
     ),
     Place(
         table="webhook_delivery", rows=f"event_id IN {_DELIVERED}",
-        other="id endpoint_id event_id order_key state attempts next_attempt_at finished_at",
+        other="id endpoint_id event_id order_key state attempts replayed next_attempt_at"
+        " finished_at",
     ),
     Place(
         table="outgoing_event", rows=_FACTS,
@@ -239,7 +240,7 @@ PLACES = (
     Place(table="webhook_secret", other="id endpoint_id secret retires_at"),
     # -- what erasure itself leaves: keyed hashes, and vendors' ids until their copies are gone
     Place(table="suppression", other="phone_hash scope since key_id"),
-    Place(table="vendor_copy", other="gateway vendor_id noted_at erased_at"),
+    Place(table="vendor_copy", other="gateway vendor_id noted_at asked_by erased_at"),
     Place(table="privacy_audit", other="id at action actor phone_hash rows"),
 )  # fmt: skip
 

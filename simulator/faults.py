@@ -46,14 +46,14 @@ class Kind(StrEnum):
 
 MEANING: Final[dict[Kind, str]] = {
     Kind.LATENCY: "a send is answered `seconds` late",
-    Kind.TOO_MANY: "a send is refused with 429 and Retry-After of `seconds`",
+    Kind.TOO_MANY: "a send or a deletion is refused with 429 and Retry-After of `seconds`",
     Kind.ERROR: "a send is answered with 500 and not accepted",
     Kind.RESET: "the connection of a send is reset and the text is not accepted",
     Kind.REFUSE: "a send is refused with Twilio's `code` (IntelePeer: what means the same there)",
     Kind.ACCEPT_HANG: "a text is accepted, nothing is answered for `seconds`, then hung up",
     Kind.ACCEPT_ERROR: "a text is accepted, yet answered with 500",
     Kind.ACCEPT_RESET: "a text is accepted, then the connection is reset",
-    Kind.LOOK_UP_ERROR: "looking a text up is answered with 500",
+    Kind.LOOK_UP_ERROR: "looking a text up, or deleting it, is answered with 500",
     Kind.TOKEN_EXPIRED: "the token of a send expires (IntelePeer)",
     Kind.RECEIPTS_LATE: "receipts (IntelePeer: the record's state) come `seconds` late",
     Kind.RECEIPTS_DOUBLED: "each receipt is posted twice (Twilio)",

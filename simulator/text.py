@@ -45,6 +45,7 @@ class Text:
         service: the messaging service that it was sent through.
         reference: the assistant's own id, where the vendor takes one.
         wants_receipt: the assistant asked to know when it arrives.
+        deleted: the account has deleted its record; the phone still shows it.
         status_seen_late: seconds by which the vendor's record lags; None for ever.
         segments: what it costs on the network; a text with media is one message.
     """
@@ -68,6 +69,7 @@ class Text:
     service: str | None = None
     reference: str | None = None
     wants_receipt: bool = False
+    deleted: bool = False
     status_seen_late: float | None = 0.0
     segments: int = field(init=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import math
 import secrets
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -24,6 +25,7 @@ from simulator.phone_text import guessed_type
 from simulator.sending import Answers, Trouble
 from simulator.settings import TwilioSettings
 from simulator.statistics import Counts
+from simulator.text import Status, Text
 from simulator.twilio_errors import Refused, error_response
 from simulator.twilio_order import Order, form_fields, read_order
 from simulator.twilio_resource import API, list_page, media_sid, message_resource
@@ -78,6 +80,7 @@ class TwilioApi:
             Route(f"{account}/Messages.json", self.create, methods=["POST"]),
             Route(f"{account}/Messages.json", self.list_messages, methods=["GET"]),
             Route(f"{account}/Messages/{{sid}}.json", self.fetch, methods=["GET"]),
+            Route(f"{account}/Messages/{{sid}}.json", self.delete, methods=["DELETE"]),
             Route(f"{account}/Messages/{{sid}}/Media/{{file}}", self.medium, methods=["GET"]),
             Route(f"{account}.json", self.account, methods=["GET"]),
         ]
@@ -92,7 +95,7 @@ class TwilioApi:
 
     async def fetch(self, request: Request) -> Response:
         """One message."""
-        text = self._carrier.text("twilio", request.path_params["sid"])
+        text = self._named(request)
         phone = None if text is None else text.phone
         response = self._turned_away(request) or self._look_up_trouble(phone)
         if response is not None:
@@ -101,12 +104,29 @@ class TwilioApi:
             return error_response(20404)
         return JSONResponse(message_resource(text, self._settings.account_sid))
 
+    async def delete(self, request: Request) -> Response:
+        """Forget one message, and that files came with it; phones keep what they show."""
+        text = self._named(request)
+        phone = None if text is None else text.phone
+        too_many = self._faults.strikes(Kind.TOO_MANY, "twilio", phone)
+        response = self._turned_away(request) or self._look_up_trouble(phone)
+        if response is not None:
+            return response
+        if too_many:
+            return error_response(20429, {"Retry-After": str(math.ceil(too_many.seconds))})
+        if text is None:
+            return error_response(20404)
+        if not text.from_phone and text.status in {Status.QUEUED, Status.SENT}:
+            return error_response(20009)
+        text.deleted = True
+        return Response(status_code=204)
+
     async def medium(self, request: Request) -> Response:
         """A file that came with a message: where its bytes are, for a while and for anybody."""
         response = self._turned_away(request)
         if response is not None:
             return response
-        text = self._carrier.text("twilio", request.path_params["sid"])
+        text = self._named(request)
         for position, medium in enumerate(() if text is None else text.media):
             if request.path_params["file"] == media_sid(request.path_params["sid"], position):
                 return RedirectResponse(medium.url, status_code=307)
@@ -193,6 +213,11 @@ class TwilioApi:
             seconds = text.segments / rate if rate > 0 else 0.0
             self._delivery.start(text, self._pace.slot(text.sender, seconds, now))
         return resource
+
+    def _named(self, request: Request) -> Text | None:
+        """The message that a path is about, if the account still has it."""
+        text = self._carrier.text("twilio", request.path_params["sid"])
+        return None if text is None or text.deleted else text
 
     def _turned_away(self, request: Request) -> JSONResponse | None:
         username, password = _basic_credentials(request.headers.get("authorization", ""))

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 ERRORS: Final[dict[int, tuple[int, str]]] = {
     20001: (400, "A parameter cannot be read"),
     20003: (401, "Authentication failed: check the account SID and the auth token"),
+    20009: (409, "The message cannot be deleted before it is complete"),
     20404: (404, "The requested resource was not found"),
     20429: (429, "Too many requests"),
     20500: (500, "Internal server error"),

@@ -155,7 +155,7 @@ def _matching(texts: Iterable[Text], fields: Mapping[str, str]) -> Iterable[Text
     to, sender = fields.get("To"), fields.get("From")
     window = _window(fields)
     for text in texts:
-        if (to and text.recipient != to) or (sender and text.sender != sender):
+        if text.deleted or (to and text.recipient != to) or (sender and text.sender != sender):
             continue
         # A text that has not left has no date, so no date matches it.
         if window is None or (text.sent_at is not None and window[0] <= text.sent_at < window[1]):

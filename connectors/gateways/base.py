@@ -281,6 +281,7 @@ class Capabilities:
         reports_status: the vendor posts receipts by itself; otherwise ``ask`` is called often.
         receipts_name_us: posted receipts carry our own id of the text.
         lists: ``texts_between`` can list what the vendor has.
+        forgets: ``forget`` can delete what the vendor has.
         media: files that can be sent; None where there are none.
         longest_body: characters of one request at most.
         per_second: segments (or whole texts) that one number may send in a second.
@@ -295,6 +296,7 @@ class Capabilities:
     per_second: float
     receipts_name_us: bool = False
     lists: bool = False
+    forgets: bool = False
     media: MediaLimits | None = None
     paced_by_segment: bool = True
     per_minute: int | None = None
@@ -361,6 +363,19 @@ class Gateway(Protocol):
         self, since: datetime, until: datetime, http: httpx.AsyncClient
     ) -> AsyncIterator[Listed]:
         """Every text that left our numbers in a time. Only called where ``lists`` is set.
+
+        Raises:
+            LookUpFailed: the vendor could not be asked.
+        """
+
+    async def forget(self, vendor_id: str, http: httpx.AsyncClient) -> bool:
+        """Delete the vendor's copy of a text of either side, with its files.
+
+        Only called where ``forgets`` is set.
+
+        Returns:
+            Whether it is gone, or was not there; False where the vendor keeps it until it has
+            done with it.
 
         Raises:
             LookUpFailed: the vendor could not be asked.

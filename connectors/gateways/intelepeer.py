@@ -233,6 +233,14 @@ class IntelepeerGateway:
         raise LookUpFailed("IntelePeer has no list of texts")
         yield  # what makes it an iterator
 
+    async def forget(self, vendor_id: str, http: httpx.AsyncClient) -> bool:
+        """Never called: IntelePeer deletes nothing that it was asked to.
+
+        Raises:
+            LookUpFailed: always.
+        """
+        raise LookUpFailed("IntelePeer has no way to delete a text")
+
     def media_credentials(self, url: str) -> tuple[str, str] | None:
         """None: pictures do not come in over IntelePeer."""
         return None

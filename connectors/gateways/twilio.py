@@ -96,6 +96,10 @@ PAGE_SIZE = 200
 PAGES_MOST = 10
 LONGEST_PAGE = 1_000
 
+UNFINISHED = 20009
+"""Twilio deletes a text once it has done with it: a minute after its end as a rule, and 14 days
+at most (https://www.twilio.com/docs/api/errors/20009)."""
+
 BUSY_SECONDS = 30.0
 """How long Twilio is left alone after a 429 that names no time."""
 
@@ -148,6 +152,7 @@ class TwilioGateway:
             reports_status=True,
             receipts_name_us=True,
             lists=True,
+            forgets=True,
             media=MEDIA,
             longest_body=1600,
             per_second=settings.per_second,
@@ -324,6 +329,23 @@ class TwilioGateway:
                         body=str(row.get("body") or ""),
                         created_at=date_of(row, "date_created"),
                     )
+
+    async def forget(self, vendor_id: str, http: httpx.AsyncClient) -> bool:
+        """Delete Twilio's record of a text; the files that came with it go with it.
+
+        Twilio's backups have the words for another 30 days (its Messages resource).
+
+        Raises:
+            LookUpFailed: Twilio could not be asked.
+        """
+        response = await self._request(http, "DELETE", f"{self._account}/Messages/{vendor_id}.json")
+        if not isinstance(response, (Refused, Unknown)):
+            if response.status_code == NOT_FOUND:
+                return True
+            if json_object(response).get("code") == UNFINISHED:
+                return False
+        _said(response)
+        return True
 
     def media_credentials(self, url: str) -> tuple[str, str] | None:
         """Account and primary token, for files on the API's own host: Twilio asks for them.

@@ -79,12 +79,15 @@ CREATE TABLE vendor_copy (
     gateway text NOT NULL,
     vendor_id text NOT NULL,
     noted_at timestamptz NOT NULL,
+    asked_by text CHECK (btrim(asked_by) <> ''),
     erased_at timestamptz,
     PRIMARY KEY (gateway, vendor_id)
 );
 COMMENT ON TABLE vendor_copy IS
     'texts of people who were erased, of which their gateway has a copy; receipts that come for '
     'them are dropped';
+COMMENT ON COLUMN vendor_copy.asked_by IS
+    'who wants it deleted there, which workers do; null where nobody has asked for that';
 
 CREATE INDEX media_file_content ON media_file (created_at) WHERE content IS NOT NULL;
 

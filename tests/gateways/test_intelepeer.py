@@ -26,7 +26,7 @@ from connectors.gateways.intelepeer import (
     IntelepeerSettings,
 )
 from connectors.webhooks import WebhookHandler
-from messaging.errors import Forbidden, MalformedRequest
+from messaging.errors import Forbidden, LookUpFailed, MalformedRequest
 from messaging.retry import SOON
 from tests.gateways.contract import CUSTOMER, SENTENCE, GatewayContract
 from tests.gateways.inbox import NOW, FixedClock, Inbox, settings_for
@@ -356,6 +356,12 @@ async def test_records(wire, word, number, status, code):
 def test_every_state_of_the_table_is_tried_above():
     tried = {word.lower() for word, *_ in RECORDS} | {str(number) for _, number, *_ in RECORDS}
     assert set(STATUSES) - tried <= {"enqueued", "failed", "dlr:deleted", "dlr:rejected"}
+
+
+async def test_nothing_is_deleted(wire):
+    assert not gateway().capabilities.forgets
+    with pytest.raises(LookUpFailed):
+        await gateway().forget("SM9", wire().http)
 
 
 async def test_asking_renews_a_token_too(wire):

@@ -617,6 +617,38 @@ async def test_a_429_without_a_time_asks_for_half_a_minute(wire):
     assert failed.value.retry_after == 30
 
 
+@pytest.mark.parametrize(
+    ("answer", "gone"),
+    [
+        (httpx.Response(204), True),
+        (httpx.Response(404, json={"code": 20404}), True),
+        (httpx.Response(409, json={"code": 20009}), False),
+        (httpx.Response(400, json={"code": 20009}), False),
+    ],
+)
+async def test_a_text_is_deleted_once_twilio_has_done_with_it(wire, answer, gone):
+    over = wire(answer)
+    assert await gateway().forget("SM9", over.http) is gone
+    (request,) = over.requests
+    assert request.method == "DELETE"
+    assert str(request.url) == f"{MESSAGES.removesuffix('.json')}/SM9.json"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(500), httpx.Response(403), httpx.ReadTimeout("no"), httpx.Response(302)],
+)
+async def test_a_deletion_that_is_not_confirmed_is_none(wire, answer):
+    with pytest.raises(LookUpFailed):
+        await gateway().forget("SM9", wire(answer).http)
+
+
+async def test_a_deletion_has_the_time_that_twilio_asks_us_to_wait(wire):
+    with pytest.raises(LookUpFailed) as failed:
+        await gateway().forget("SM9", wire(httpx.Response(429, headers={"retry-after": "7"})).http)
+    assert failed.value.retry_after == 7
+
+
 def left(sid: str, *, seconds: float = 1, **changes: object) -> dict[str, object]:
     at = format_datetime(NOW + timedelta(seconds=seconds))
     return row(sid, date_sent=at, status="delivered", **changes)

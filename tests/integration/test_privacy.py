@@ -526,27 +526,6 @@ async def test_the_audit_is_append_only(pool, statement):
         await rows(pool, statement)
 
 
-# -- copies at gateways ------------------------------------------------------------------------
-
-
-async def test_copies_at_gateways_are_listed_until_they_are_deleted_there(
-    pool, person, database_url
-):
-    sent = {row["vendor_id"] for row in await rows(pool, "SELECT vendor_id FROM outbound_text")}
-    came = {row["external_id"] for row in await rows(pool, "SELECT external_id FROM inbound_text")}
-    assert (await erase(pool, PHONE, "Ana")).copies == len(sent | came)
-    out = Console(file=StringIO(), record=True, width=200)
-    await cli.privacy.show_copies(database_url, out)
-    listed = [json.loads(line) for line in out.export_text().splitlines()]
-    assert {line["vendor_id"] for line in listed} == sent | came
-    await cli.privacy.copies_erased(database_url, "twilio", "Ana", out)
-    out.export_text()
-    await cli.privacy.show_copies(database_url, out)
-    assert out.export_text() == ""
-    await prune(pool, RetentionPeriods(), datetime.now(UTC) + timedelta(days=31))
-    assert await rows(pool, "SELECT FROM vendor_copy") == []
-
-
 # -- retention ---------------------------------------------------------------------------------
 
 LATER = timedelta(days=3653 + 30)

@@ -76,6 +76,32 @@ def test_what_was_accepted(simulator):
     assert simulator.get(f"/accepted?number={TWILIO}&since=2").json() == {"accepted": [], "next": 3}
 
 
+def test_a_text_that_twilio_is_asked_to_delete(simulator):
+    came = simulator.post(f"/phones/{PHONES[0]}/texts", json={"to": TWILIO, "body": "hi"})
+    sids = [came.json()["id"], twilio_send(simulator, PHONES[0])]
+    paths = [MESSAGES.replace(".json", f"/{sid}.json") for sid in sids]
+    auth, deadline = (SID, TOKEN), time.monotonic() + 5
+    while simulator.get(paths[1], auth=auth).json()["status"] != "delivered":
+        assert time.monotonic() < deadline
+    assert simulator.delete(paths[0]).status_code == 401
+    for path in paths:
+        assert simulator.delete(path, auth=auth).status_code == 204
+        assert simulator.get(path, auth=auth).status_code == 404
+        assert simulator.delete(path, auth=auth).json()["code"] == 20404
+    assert simulator.get(MESSAGES, auth=auth).json()["messages"] == []
+    assert len(simulator.get(f"/phones/{PHONES[0]}").json()["thread"]) == 2
+
+
+def test_a_deletion_that_goes_wrong(simulator):
+    path = MESSAGES.replace(".json", f"/{twilio_send(simulator, PHONES[0])}.json")
+    for kind, status in (("429", 429), ("look-up-500", 500)):
+        simulator.put("/faults", json={"kind": kind, "phone": PHONES[0], "seconds": 7, "count": 1})
+        answer = simulator.delete(path, auth=(SID, TOKEN))
+        assert answer.status_code == status
+        assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
+    assert simulator.get(path, auth=(SID, TOKEN)).status_code == 200
+
+
 def test_what_appeared(simulator):
     began = time.time()
     simulator.post(f"/phones/{PHONES[0]}/texts", json={"to": TWILIO, "body": "hi"})
