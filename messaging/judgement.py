@@ -34,7 +34,7 @@ UPDATE outbound_text SET state = 'pending', vendor_id = NULL, vendor_status = NU
     asks = 0, checks = 0, accepted_at = NULL, error_staff = %(staff)s,
     next_attempt_at = now() + %(delay)s,
     expires_at = CASE WHEN %(parked)s
-        THEN greatest(expires_at, now() + %(delay)s + (expires_at - created_at))
+        THEN least(not_after, greatest(expires_at, now() + %(delay)s + (expires_at - created_at)))
         ELSE expires_at END, updated_at = now()
 WHERE id = %(id)s
 """

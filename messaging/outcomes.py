@@ -135,6 +135,8 @@ async def write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: datetim
 
 
 async def _write_accepted(pool: Pool, texts: Sequence[AcceptedText], now: datetime) -> None:
+    # In the order in which messaging/withdrawing.py locks them.
+    texts = sorted(texts, key=lambda one: one.text.id)
     keys = [(one.text.gateway, one.vendor_id) for one in texts]
     async with pool.connection() as connection, connection.transaction():
         await lock(connection, keys)

@@ -73,17 +73,22 @@ CREATE FUNCTION take_reminders_back(ids uuid[], reason text) RETURNS void LANGUA
 DECLARE
     gone uuid[];
 BEGIN
-    -- Whoever is just claiming one of them is waited for: it is under way then, and stays. In one
-    -- order for everybody, so that two transactions do not wait for each other.
-    WITH waiting AS (
-        SELECT id FROM outbound_text WHERE id = ANY(ids) AND state = 'pending'
-        ORDER BY id FOR UPDATE
+    -- Whoever is just claiming one of them is waited for: it is under way then, and stays, but is
+    -- not tried again. In one order for everybody, so that two transactions do not wait for each
+    -- other.
+    WITH locked AS (
+        SELECT id, state FROM outbound_text WHERE id = ANY(ids) ORDER BY id FOR UPDATE
     ), withdrawn AS (
         UPDATE outbound_text AS text SET state = 'failed', error_code = 'withdrawn',
             error_staff = 'This text was taken back before it was sent, because what it says is '
                 || 'no longer so.',
             updated_at = now()
-        FROM waiting WHERE text.id = waiting.id RETURNING text.id
+        FROM locked WHERE text.id = locked.id AND locked.state = 'pending' RETURNING text.id
+    ), over AS (
+        UPDATE outbound_text AS text SET not_after = least(not_after, now()),
+            expires_at = least(expires_at, now())
+        FROM locked WHERE text.id = locked.id AND (locked.state IN ('sending', 'checking', 'sent',
+            'unknown') OR (locked.state = 'failed' AND text.error_staff IS NULL))
     ), told AS (
         INSERT INTO text_event (outbound_id, at, kind, code, detail)
         SELECT id, now(), 'withdrawn', 'withdrawn', reason FROM withdrawn

@@ -315,6 +315,20 @@ async def test_it_is_not_sent_again_behind_a_later_text(pool, database_url):
     assert row["error_staff"]
 
 
+async def test_what_waits_for_the_next_day_outlives_no_not_after(pool, database_url):
+    """A reminder that a daily cap stopped must not come after its appointment."""
+    gateway = ScriptedGateway()
+    async with delivery_worker(pool, database_url, gateway):
+        id = await text_out(pool, "hi", "reply")
+        await until(in_state(pool, id, "sent"))
+        await rows(
+            pool, "UPDATE outbound_text SET not_after = now() + interval '1 minute' RETURNING 1"
+        )
+        await receipt(pool, "V1", Status.FAILED, code="30023", of=id)
+        row = await until(in_state(pool, id, "pending"))
+    assert row["expires_at"] == row["not_after"]
+
+
 async def test_the_attempt_that_failed_is_not_found_in_place_of_the_next_one(pool, database_url):
     id = await delivered_then_failed(pool, database_url, "30003")
     await rows(pool, "UPDATE outbound_text SET next_attempt_at = now() RETURNING id")

@@ -18,6 +18,7 @@ from database.migrate import SCRIPTS, migrate
 from messaging.consent import ALL, ConsentEvent, Direction, Method
 from messaging.consent_changes import record
 from messaging.notices import NoticeDesk
+from messaging.outcomes import settle
 from messaging.phone_hours import QuietHours
 from messaging.rule_files import read_rules
 from outreach import reminders
@@ -27,6 +28,7 @@ from practice.catalogue import load_catalogue
 from practice.errors import WrongCatalogue
 from tests.integration.engine import ScriptedGateway, delivery_worker, rows, until
 from tests.integration.reminding import PHONE, TEXTS, Practice, local
+from tests.integration.test_delivery import claimed
 
 NOW = local(2026, 11, 9, 12)
 TUESDAY_10 = local(2026, 11, 24, 10)
@@ -218,6 +220,19 @@ async def test_what_has_left_is_not_taken_back(practice, database_url):
     assert [one["withdrawn"] for one in await practice.made()] == [False]
 
 
+async def test_one_under_way_that_comes_back_into_the_queue_is_not_sent(practice, database_url):
+    """The gateway refuses it for a time while its appointment is cancelled."""
+    made = await practice.book(TUESDAY_10, NOW)
+    await practice.remind(DAY)
+    gateway = ScriptedGateway()
+    text = await claimed(practice.pool, gateway, timedelta(seconds=30))
+    await practice.cancel(made, DAY + MINUTE)
+    await settle(practice.pool, text, "pending", delay=0.1)
+    async with delivery_worker(practice.pool, database_url, gateway):
+        await until(lambda: practice.bodies("failed"))
+    assert gateway.sent == []
+
+
 async def test_a_text_taken_back_is_never_sent(held, database_url):
     made = await a_held_reminder(held)
     await held.cancel(made, local(2026, 11, 24, 7, 30))
@@ -316,6 +331,15 @@ async def test_a_plan_that_is_written_wrongly_loads_nothing(practice, monkeypatc
         " appointment; write 7d or 24h"
     )
     assert catalogue.service("eye_exam").reminders == ("7d", "24h", "2h")
+
+
+@pytest.mark.parametrize("key", ["1d", "26h"])
+async def test_a_reminder_that_is_given_another_time_is_not_sent_again(practice, key):
+    await practice.book(TUESDAY_10, NOW)
+    await practice.remind(DAY)
+    await rows(practice.pool, "UPDATE service SET reminders = %(it)s RETURNING 1", it=[key, "2h"])
+    await tick(practice, DAY, TUESDAY_10)
+    assert [one["kind"] for one in await practice.made()] == ["24h", "2h"]
 
 
 # Refusals, and what breaks
