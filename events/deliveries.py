@@ -3,7 +3,8 @@
 A claim is a lease: ``next_attempt_at`` is set to when the request would be taken for lost, and
 ``attempts`` tells whose it was. Who lost it to another worker writes nothing; the receiver may
 then get the event twice, with the same id. Deliveries of one endpoint about the same thing are
-made one behind the other, until one has failed ``OVERTAKEN_AFTER`` times.
+made one behind the other, until one has failed ``OVERTAKEN_AFTER`` times. What is replayed holds
+up nothing but what is replayed too: those that were dead may die again, each after 5 min.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ WITH due AS (
         AND NOT EXISTS (SELECT FROM webhook_delivery AS earlier
             WHERE earlier.endpoint_id = delivery.endpoint_id
                 AND earlier.order_key = delivery.order_key AND earlier.state = 'pending'
-                AND earlier.id < delivery.id AND earlier.attempts < %(overtaken)s)
+                AND earlier.id < delivery.id AND earlier.attempts < %(overtaken)s
+                AND (delivery.replayed OR NOT earlier.replayed))
     ORDER BY next_attempt_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE webhook_delivery AS delivery

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -76,17 +76,14 @@ class Dispatcher:
                 claimed = await claim(connection, endpoint_id, AT_ONCE, now)
                 if endpoint is None or not claimed:
                     return
-                secrets = await secrets_of(connection, endpoint_id, now)
-            await asyncio.gather(*(self._deliver(endpoint, secrets, one) for one in claimed))
+            await asyncio.gather(*(self._deliver(endpoint, one) for one in claimed))
             if self._clock.now() >= until:
                 return
 
-    async def _deliver(
-        self, endpoint: Endpoint, secrets: Sequence[str], delivery: Delivery
-    ) -> None:
+    async def _deliver(self, endpoint: Endpoint, delivery: Delivery) -> None:
         """Attempt one delivery; a fault of ours counts too, else it would be made for ever."""
         try:
-            answer = await self._attempt(endpoint, secrets, delivery)
+            answer = await self._attempt(endpoint, delivery)
         except (psycopg.OperationalError, PoolTimeout):
             raise  # the database is away: the lease ends and it is attempted again
         except Exception:
@@ -96,9 +93,7 @@ class Dispatcher:
             POSTS.labels(answer.outcome).inc()
             await self._write(endpoint.id, delivery, answer)
 
-    async def _attempt(
-        self, endpoint: Endpoint, secrets: Sequence[str], delivery: Delivery
-    ) -> Answer | None:
+    async def _attempt(self, endpoint: Endpoint, delivery: Delivery) -> Answer | None:
         """What the endpoint says; None where it is not to be told."""
         event, now = delivery.event, self._clock.now()
         async with self._pool.connection() as connection:
@@ -106,6 +101,7 @@ class Dispatcher:
             if data is None or not suits(data, endpoint.conditions):
                 await skip(connection, delivery, now)
                 return None
+            secrets = await secrets_of(connection, endpoint.id, now)
         id, told = str(event.id), minimised(data, endpoint.includes)
         body = envelope(id, event.type, event.at, told)
         headers = signed_headers(secrets, id, now, body)

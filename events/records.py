@@ -70,7 +70,7 @@ FROM webhook_delivery WHERE state IN ('pending', 'dead') GROUP BY endpoint_id
 """
 REPLAY = """
 UPDATE webhook_delivery AS delivery
-SET state = 'pending', attempts = 0, next_attempt_at = %(now)s, finished_at = NULL
+SET state = 'pending', attempts = 0, replayed = true, next_attempt_at = %(now)s, finished_at = NULL
 FROM outgoing_event AS event
 WHERE event.id = event_id AND state <> 'pending'
     AND EXISTS (SELECT FROM webhook_endpoint WHERE id = endpoint_id AND state <> 'gone')

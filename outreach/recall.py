@@ -24,13 +24,14 @@ from outreach.templates import Templates
 from practice.records import SELECT, Appointment, from_row
 
 # Of each person that comes on this phone, the last appointment for a service, where none for it
-# came after it and none at all is to come. The day more is for zones and leap years.
+# came after it and none at all is to come. Months end up to three days apart; the day more is for
+# zones.
 LAST = f"""
 {SELECT} WHERE service.recall_months IS NOT NULL
     AND appointment.state <> 'cancelled' AND appointment.state IN ('booked', 'confirmed', 'kept')
     AND appointment.during && tstzrange(
-        %(now)s - make_interval(months => service.recall_months) - %(late)s - interval '3 days',
-        %(now)s - make_interval(months => service.recall_months) + interval '3 days')
+        %(now)s - make_interval(months => service.recall_months) - %(late)s - interval '4 days',
+        %(now)s - make_interval(months => service.recall_months) + interval '4 days')
     AND customer.phone = coalesce(%(phone)s::text, customer.phone)
     AND customer.phone LIKE '+%%'  -- was not erased
     AND NOT EXISTS (SELECT FROM appointment AS other

@@ -64,7 +64,7 @@ ORDER BY start, appointment.id
 
 TOLD = f"""
 SELECT appointment.id, {PLACED_AT} AS placed_at,
-    ARRAY(SELECT kind {MADE}) AS kinds
+    ARRAY(SELECT kind {MADE}) AS kinds, (SELECT max(made_at) {MADE}) AS told_at
 FROM appointment WHERE id = ANY(%(ids)s)
 """
 
@@ -104,11 +104,13 @@ class Ahead:
         appointment: itself.
         placed_at: when it was booked at or moved to its time, aware.
         told: reminders that were texted or refused of it as it is.
+        told_at: when the last of them was, aware; None where there was none.
     """
 
     appointment: Appointment
     placed_at: datetime
     told: frozenset[str]
+    told_at: datetime | None
 
 
 async def candidates(connection: Connection, now: datetime) -> list[Candidate]:
@@ -154,8 +156,9 @@ async def ahead(connection: Connection, phone: str, now: datetime) -> list[Ahead
     ids = [one.id for one in appointments]
     told = {row["id"]: row async for row in await connection.execute(TOLD, {"ids": ids})}
     return [
-        Ahead(one, told[one.id]["placed_at"], frozenset(told[one.id]["kinds"]))
+        Ahead(one, row["placed_at"], frozenset(row["kinds"]), row["told_at"])
         for one in appointments
+        for row in [told[one.id]]
     ]
 
 

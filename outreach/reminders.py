@@ -169,7 +169,10 @@ def _due(one: Ahead, now: datetime) -> Due | None:
     made = one.appointment
     zone = made.location.timezone
     found = due(made.service.reminders, made.start, zone, one.placed_at, now)
-    return None if found is None or found.lead.key in one.told else found
+    if found is None or found.lead.key in one.told:
+        return None
+    # Where 24h was just made 1d of, the customer was reminded by the one and needs no other.
+    return None if one.told_at is not None and found.at <= one.told_at else found
 
 
 def _with(

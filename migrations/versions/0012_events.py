@@ -77,6 +77,7 @@ CREATE TABLE webhook_delivery (
     state text NOT NULL DEFAULT 'pending'
         CHECK (state IN ('pending', 'delivered', 'skipped', 'dead')),
     attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    replayed boolean NOT NULL DEFAULT false,
     next_attempt_at timestamptz NOT NULL,
     finished_at timestamptz,
     UNIQUE (endpoint_id, event_id),
@@ -86,6 +87,8 @@ COMMENT ON COLUMN webhook_delivery.order_key IS
     'deliveries of an endpoint that have the same one are made one behind the other';
 COMMENT ON COLUMN webhook_delivery.state IS
     'skipped: its data are not what the endpoint wants, or are erased; dead: given up';
+COMMENT ON COLUMN webhook_delivery.replayed IS
+    'made again because somebody asked for it; it holds up nothing that was not';
 COMMENT ON COLUMN webhook_delivery.next_attempt_at IS
     'while a request is under way, when it is taken for lost and made again';
 CREATE INDEX webhook_delivery_due ON webhook_delivery (endpoint_id, next_attempt_at, id)

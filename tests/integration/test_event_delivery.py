@@ -357,6 +357,48 @@ async def test_behind_one_that_fails_the_next_wait_for_two_more_attempts(pool, h
     assert bodies == ["poison", "poison", "poison", "later"]
 
 
+async def test_what_is_replayed_and_fails_again_holds_up_only_what_is_replayed(pool, hook, clock):
+    await endpoint_at(pool, hook.url, includes=frozenset({"body"}))
+    for body in ("poison", "after it"):
+        await text_in(pool, body)
+    hook.always = Response(status_code=400)
+    await rows(pool, "UPDATE webhook_delivery SET attempts = 9 RETURNING 1")
+    await deliver(pool, clock)
+    assert {state for state, _ in await states(pool)} == {"dead"}
+    async with pool.connection() as connection:
+        await replay(connection, Selection(dead=True), clock.now())
+    hook.came.clear()
+
+    async def judge() -> Response:
+        poison = hook.came[-1].payload["data"]["body"] == "poison"
+        return Response(status_code=400 if poison else 200)
+
+    hook.always = judge
+    await deliver(pool, clock)
+    await text_in(pool, "new")
+    await deliver(pool, clock)
+    assert [one.payload["data"]["body"] for one in hook.came] == ["poison", "new"]
+    for seconds in (6, 306):
+        clock.turn(seconds=seconds)
+        await deliver(pool, clock)
+    bodies = [one.payload["data"]["body"] for one in hook.came]
+    assert bodies == ["poison", "new", "poison", "poison", "after it"]
+
+
+async def test_a_secret_that_cannot_be_read_holds_up_no_other_endpoint(pool, hook):
+    broken, _ = await endpoint_at(pool, hook.url + "/broken")
+    await endpoint_at(pool, hook.url)
+    lost = "UPDATE webhook_secret SET secret = 'enc:1:lost:AAAA' WHERE endpoint_id = %(id)s"
+    await rows(pool, f"{lost} RETURNING 1", id=broken)
+    await text_in(pool, "Hello")
+    with capture_logs() as logs:
+        await deliver(pool)
+    assert [one.path for one in hook.came] == ["/hook"]
+    assert sorted(await states(pool)) == [("delivered", 1), ("pending", 1)]
+    assert {row["outcome"] for row in await rows(pool, ATTEMPTS)} == {"delivered", "broken"}
+    assert "events.broken" in {one["event"] for one in logs}
+
+
 async def test_an_endpoint_that_hangs_holds_up_no_other(pool, hook):
     async with receiver() as slow:
         slow.always = hang

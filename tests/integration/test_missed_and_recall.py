@@ -192,6 +192,14 @@ async def test_without_proven_consent_it_is_refused_and_stays_so(practice):
     assert await practice.texts() == []
 
 
+async def test_a_recall_at_the_end_of_a_short_month_goes_at_ten_too(practice):
+    """Half a year after the end of August is the end of February, three days earlier in a month."""
+    await consent(practice)
+    await rows(practice.pool, "UPDATE service SET recall_months = 6 RETURNING 1")
+    await practice.book(local(2026, 8, 31, 17), local(2026, 8, 3, 12))
+    assert await practice.call_back(local(2027, 2, 28, 10)) == 1
+
+
 @pytest.mark.parametrize("state", ["cancelled", "missed"])
 async def test_who_was_not_there_is_not_called_back(practice, state):
     await consent(practice)

@@ -33,6 +33,7 @@ from messaging.retention_periods import RetentionPeriods
 from messaging.spool import Spool
 from messaging.suppression import KEY, KEY_FILE
 from messaging.upkeep import prune
+from practice.appointments import book
 from privacy.erasure import erase, foresee
 from privacy.errors import ErasureBusy
 from privacy.export import export
@@ -344,6 +345,26 @@ async def test_a_text_that_is_being_sent_is_waited_for_and_one_that_waits_never_
     await rows(pool, lease, state="pending", lease=None)
     await erase(pool, PHONE, "Ana", patience=0.0)
     assert await rows(pool, "SELECT FROM outbound_text") == []
+
+
+async def test_who_is_just_booking_and_is_erased_do_not_wait_for_each_other(pool):
+    """A booking holds its customer and takes back what waits to be texted about what was missed."""
+    practice, start = Practice(pool), local(2026, 11, 24, 10)
+    await practice.load(local(2026, 11, 9, 12))
+    made = await practice.book(start, local(2026, 11, 9, 12))
+    await practice.mark("missed", made, start)
+    assert await practice.follow_up(local(2026, 11, 25, 10)) == 1
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL lock_timeout = '3s'")
+        await connection.execute("SELECT FROM customer FOR UPDATE")
+        erasing = asyncio.create_task(erase(pool, VISITOR, "desk"))
+        waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        await until(lambda: rows(pool, waits))
+        later = {"start": local(2026, 12, 1, 10), "now": local(2026, 11, 25, 11)}
+        wanted = {"name": "Ann Lee", "service": "eye_exam", "location": "downtown", **later}
+        await book(connection, "again", phone=VISITOR, **wanted)
+    assert (await erasing).rows["appointment"] == 2
+    assert await practice.texts() == []
 
 
 async def test_one_person_is_erased_at_a_time(pool):

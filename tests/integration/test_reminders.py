@@ -274,7 +274,7 @@ async def test_an_answer_to_a_reminder_of_one_is_about_it(practice):
     (opening,) = await openings(practice)
     assert opening["slots"]["appointment"] == made.reference
     assert opening["slots"]["pending_change"]["appointment_id"] == made.id
-    assert opening["answers"]["r"] == "/reschedule_appointment"
+    assert opening["answers"]["r"].startswith("/reschedule_appointment")
 
 
 async def test_hours_before_each_of_two_that_are_far_apart_has_its_own(practice):
