@@ -19,6 +19,7 @@ from actions.mentions import mentions
 from actions.pending import confirmation_time
 from actions.remind_times import Reading, is_about_appointment, read_when, words_in
 from actions.turn import Turn
+from database.encryption import cipher
 from database.pool import Connection
 from practice import words
 from practice.appointments import upcoming
@@ -27,6 +28,7 @@ from practice.errors import RemindersFull
 from practice.records import Appointment
 from practice.requested_reminders import (
     MOST_WAITING,
+    WORDS,
     RequestedReminder,
     request_reminder,
     waiting_reminders,
@@ -194,7 +196,7 @@ class ActionRemindMe(Action):
                     due_at=due,
                     zone=kept["zone"],
                     now=turn.received_at,
-                    words=kept["words"],
+                    words=kept["words"] and cipher().seal(kept["words"], WORDS),
                     appointment_id=kept["appointment_id"],
                     before=None if before is None else timedelta(seconds=before),
                 )

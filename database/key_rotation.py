@@ -116,6 +116,7 @@ WHERE {same}
                 return Jsonb(cipher.seal_json(value, self.purpose, readable))
 
 
+RECIPIENT = {"campaign_id": "bigint", "phone": "text"}
 COLUMNS = (
     SealedColumn("inbound_text", "body", {"id": "bigint"}),
     SealedColumn("outbound_text", "body", {"id": "uuid"}),
@@ -129,6 +130,11 @@ COLUMNS = (
         "jsonb",
         readable=("timestamp",),
     ),
+    SealedColumn("opening", "slots", {"outbound_id": "uuid"}, "jsonb"),
+    SealedColumn("opening", "answers", {"outbound_id": "uuid"}, "jsonb"),
+    SealedColumn("turn", "failure", {"id": "uuid"}, "jsonb", readable=("code", "staff")),
+    SealedColumn("campaign_recipient", "variables", RECIPIENT, "jsonb"),
+    SealedColumn("requested_reminder", "words", {"key": "text"}),
     SealedColumn("webhook_secret", "secret", {"id": "bigint"}),
     SealedColumn("media_file", "content", {"id": "uuid"}, "bytea", batch=4),
     *(

@@ -16,9 +16,8 @@ from psycopg.types.json import Jsonb
 
 from database.encryption import cipher
 from database.pool import Connection
-from messaging.errors import Unreadable
 from messaging.openings import Begun, Opening
-from messaging.sealed import OUTBOUND_BODY
+from messaging.sealed import ANSWERS, OUTBOUND_BODY, SLOTS
 
 KEEP = """
 INSERT INTO opening (outbound_id, text_ids, recipient, expires_at, slots, answers)
@@ -79,8 +78,8 @@ async def keep(
         "text_ids": list(text_ids),
         "recipient": recipient,
         "expires_at": opening.expires_at,
-        "slots": Jsonb(dict(opening.slots)),
-        "answers": Jsonb(dict(opening.answers)),
+        "slots": Jsonb(cipher().seal_json(dict(opening.slots), SLOTS)),
+        "answers": Jsonb(cipher().seal_json(dict(opening.answers), ANSWERS)),
     }
     await connection.execute(KEEP, values)
 
@@ -92,8 +91,8 @@ async def give(
     received_at: datetime,
     *,
     new: bool,
-) -> list[Begun]:
-    """What a turn is to know of conversations that we began, the oldest first.
+) -> list[dict[str, Any]]:
+    """The rows of what a turn is to know of conversations that we began, the oldest first.
 
     Args:
         connection: in the transaction that claims the turn.
@@ -109,25 +108,27 @@ async def give(
         "received_at": received_at,
         "new": new,
     }
-    cursor = await connection.execute(GIVE, values)
-    return [
-        Begun(
-            text_id=row["text_id"],
-            words=_words(row["bodies"]),
-            at=row["at"],
-            opening=Opening(row["expires_at"], row["slots"], row["answers"]),
-            told=row["told"],
-        )
-        for row in await cursor.fetchall()
-    ]
+    return await (await connection.execute(GIVE, values)).fetchall()
 
 
-def _words(bodies: Sequence[str]) -> str:
-    """What parts say together; nothing, where the key is missing, for which the turn fails."""
-    try:
-        return " ".join(cipher().unseal(body, OUTBOUND_BODY) for body in bodies)
-    except Unreadable:
-        return ""
+def begun(row: Mapping[str, Any]) -> Begun:
+    """The conversation in a row of ``give``.
+
+    Raises:
+        Unreadable: it is sealed with a key that is not here.
+    """
+    keys = cipher()
+    slots, answers = (
+        keys.unseal_json(row["slots"], SLOTS),
+        keys.unseal_json(row["answers"], ANSWERS),
+    )
+    return Begun(
+        text_id=row["text_id"],
+        words=" ".join(keys.unseal(body, OUTBOUND_BODY) for body in row["bodies"]),
+        at=row["at"],
+        opening=Opening(row["expires_at"], slots, answers),
+        told=row["told"],
+    )
 
 
 async def take_up(connection: Connection, turn_id: UUID, closed: Sequence[UUID]) -> None:

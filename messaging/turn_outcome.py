@@ -13,12 +13,12 @@ from psycopg.types.json import Jsonb
 from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.assistant import Answer, Prompt
-from messaging.consent import ConsentChange
+from messaging.consent import ConsentChange, Direction
 from messaging.consent_changes import record_change
 from messaging.errors import LinnetError, TurnLost
 from messaging.opening_table import give_back, take_up
 from messaging.outbox import NewText, enqueue
-from messaging.sealed import MENU, PROMPT, is_session_start, seal_event
+from messaging.sealed import FAILURE, MENU, PROMPT, is_session_start, seal_event
 from messaging.turn_table import RELEASE, ClaimedTurn
 
 FINISH = """
@@ -38,7 +38,8 @@ FROM unnest(%(session_starts)s::boolean[], %(events)s::jsonb[])
 AFTERMATH = """
 UPDATE conversation SET
     menu = CASE WHEN %(keep_menu)s THEN menu ELSE %(menu)s END,
-    opted_out_at = CASE WHEN %(opted_out)s THEN coalesce(opted_out_at, now()) END,
+    opted_out_at = CASE WHEN NOT %(decided)s THEN opted_out_at
+        WHEN %(opted_out)s THEN coalesce(opted_out_at, now()) END,
     prompt_expired = CASE WHEN %(prompt)s = 'keep' THEN prompt_expired ELSE %(expired)s END,
     prompt_expires_at = CASE %(prompt)s WHEN 'keep' THEN prompt_expires_at
         WHEN 'open' THEN now() + %(seconds)s END
@@ -121,10 +122,10 @@ async def finish(pool: Pool, turn: ClaimedTurn, outcome: Outcome, burst: timedel
                 "session_starts": [is_session_start(event) for event in answer.events],
             }
             await connection.execute(APPEND_EVENTS, key | events)
-        if turn.begun:
+        if turn.begun or turn.unreadable:
             await _settle_begun(connection, turn, outcome)
         await enqueue(connection, outcome.texts)
-        await _aftermath(connection, key, outcome)
+        await _aftermath(connection, key, turn, outcome)
         await connection.execute(RELEASE, key)
         if outcome.consent is not None:  # last, as everybody who records consent waits for it
             await record_change(connection, outcome.consent)
@@ -140,7 +141,9 @@ async def _settle_begun(connection: Connection, turn: ClaimedTurn, outcome: Outc
     await take_up(connection, turn.id, closed)
 
 
-async def _aftermath(connection: Connection, key: Mapping[str, Any], outcome: Outcome) -> None:
+async def _aftermath(
+    connection: Connection, key: Mapping[str, Any], turn: ClaimedTurn, outcome: Outcome
+) -> None:
     options = [option for reply in outcome.answer.replies for option in reply.options]
     prompt = outcome.prompt
     menu = [{"title": option.title, "payload": option.payload} for option in options]
@@ -151,6 +154,7 @@ async def _aftermath(connection: Connection, key: Mapping[str, Any], outcome: Ou
             # Only an answer of the assistant's closes the menu before it; HELP does not.
             "keep_menu": outcome.failure is not None or outcome.handled_by != "assistant",
             "menu": Jsonb(cipher().seal_json(menu, MENU)) if menu else None,
+            "decided": _decides(turn, outcome),
             "opted_out": outcome.opted_out,
             "prompt": "open" if prompt else "keep" if outcome.keep_prompt else "none",
             "expired": cipher().seal(prompt.expired, PROMPT) if prompt else None,
@@ -159,7 +163,18 @@ async def _aftermath(connection: Connection, key: Mapping[str, Any], outcome: Ou
     )
 
 
+def _decides(turn: ClaimedTurn, outcome: Outcome) -> bool:
+    """Whether its own texts say who is opted out; else it is as staff or a gateway left it."""
+    said = outcome.consent is not None and outcome.consent.direction in {
+        Direction.GRANT,
+        Direction.REVOKE,
+    }
+    return said or outcome.opted_out != turn.opted_out
+
+
 def _failure(error: LinnetError | None) -> Jsonb | None:
     if error is None:
         return None
-    return Jsonb({"code": error.code, "staff": error.staff, "detail": error.detail})
+    told = {"code": error.code, "staff": error.staff}
+    # The detail is whatever an exception said, which may quote the customer.
+    return Jsonb(cipher().seal_json({**told, "detail": error.detail}, FAILURE, told))

@@ -14,16 +14,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from connectors.gateways.base import Media
 from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.assistant import Option
 from messaging.consent import silenced
 from messaging.consent_table import events_of
-from messaging.errors import Unreadable
-from messaging.opening_table import give
+from messaging.errors import SettingsError, Unreadable
+from messaging.opening_table import begun, give
 from messaging.openings import Begun
 from messaging.sealed import INBOUND_BODY, MENU
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class ClaimedTurn:
         consent_question: ``opt-out`` or ``opt-in``, where our question about that is open.
         consented: whether the phone ever consented to our texts.
         begun: conversations that we began and that it may answer, the oldest first.
-        unreadable: why its texts or the menu cannot be read, where they are sealed with a key
-            that is not here; they are empty then.
+        unreadable: why its texts, the menu or what we began cannot be read, where they are
+            sealed with a key that is not here; they are empty then.
     """
 
     id: UUID
@@ -175,22 +179,30 @@ async def claim(pool: Pool, lease: timedelta, burst: timedelta) -> ClaimedTurn |
                 if rows and rows[0]["number"] == 1 and not talk["opted_out"]:
                     talk["opted_out"] = await _still_opted_out(connection, talk)
                 if rows:
-                    return _claimed(talk, rows, await _begun(connection, talk, rows[0]))
+                    return _claimed(talk, rows, await _given(connection, talk, rows[0]))
                 await connection.execute(RELEASE, values)
 
 
 async def _still_opted_out(connection: Connection, talk: Mapping[str, Any]) -> bool:
-    """Whether a conversation begins with somebody who opted out and was erased since."""
-    events = (await events_of(connection, [talk["phone"]]))[talk["phone"]]
+    """Whether a conversation begins with somebody who opted out and was erased since.
+
+    Where that cannot be seen for want of a key, the text is answered, because it asks for that;
+    what nobody asked for is kept back (``messaging/holding.py``).
+    """
+    try:
+        events = (await events_of(connection, [talk["phone"]]))[talk["phone"]]
+    except (SettingsError, Unreadable) as error:
+        log.warning("turn.consent-unreadable", code=error.code, detail=error.detail)
+        return False
     opted_out = silenced(events, talk["number"], talk["created_at"])
     if opted_out:
         await connection.execute(OPTED_OUT, {"id": talk["id"]})
     return opted_out
 
 
-async def _begun(
+async def _given(
     connection: Connection, talk: Mapping[str, Any], first: Mapping[str, Any]
-) -> list[Begun]:
+) -> Sequence[Mapping[str, Any]]:
     if not talk["begun_by_us"]:
         return []
     new = first["attempt"] == 1
@@ -198,15 +210,16 @@ async def _begun(
 
 
 def _claimed(
-    talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], begun: Sequence[Begun]
+    talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]
 ) -> ClaimedTurn:
     first, expires_at = rows[0], talk["prompt_expires_at"]
     unreadable: Unreadable | None = None
     try:
         bodies = [cipher().unseal(row["body"], INBOUND_BODY) for row in rows]
         menu = cipher().unseal_json(talk["menu"], MENU) or ()
+        started = tuple(begun(row) for row in given)
     except Unreadable as error:
-        bodies, menu, unreadable = [""] * len(rows), (), error
+        bodies, menu, started, unreadable = [""] * len(rows), (), (), error
     return ClaimedTurn(
         id=first["id"],
         number=first["number"],
@@ -233,7 +246,7 @@ def _claimed(
         ),
         consent_question=talk["consent_question"],
         consented=talk["consented"],
-        begun=tuple(begun),
+        begun=started,
         unreadable=unreadable,
     )
 

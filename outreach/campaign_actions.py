@@ -18,10 +18,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 LOCK = "SELECT FROM campaign WHERE id = %(id)s FOR UPDATE"
 EMPTY = "DELETE FROM campaign_recipient WHERE campaign_id = %(id)s"
-NEEDS = """
-SELECT EXISTS (SELECT FROM campaign_recipient
-    WHERE campaign_id = %(id)s AND NOT variables ?& %(needed)s) AS lacking
-"""
+ANYBODY = "SELECT variables FROM campaign_recipient WHERE campaign_id = %(id)s LIMIT 1"
 
 # A text with a part that is under way or out is left to end: half of it would be worse.
 # Who is just claiming one of them is waited for.
@@ -66,8 +63,7 @@ async def create(
         BadCampaign: the name cannot be one.
         WrongStep: there is a campaign of this name.
     """
-    if not _NAME.fullmatch(plan.name):
-        raise BadCampaign("a name has a-z, 0-9, dots and hyphens, like spring-recall")
+    _check_name(plan)
     async with pool.connection() as connection, connection.transaction():
         id = await table.insert(connection, plan, Action(actor, now, "created"))
         await _fill(connection, id, plan, audience, now, told)
@@ -77,10 +73,29 @@ async def create(
         return await table.find(connection, plan.name)
 
 
+async def draft(pool: Pool, plan: Plan, actor: str, now: datetime) -> Campaign:
+    """Make a campaign whose recipients ``edit`` gives it later.
+
+    Args:
+        pool: of connections.
+        plan: what it is to be.
+        actor: who does this.
+        now: the time, UTC.
+
+    Raises:
+        BadCampaign: the name cannot be one.
+        WrongStep: there is a campaign of this name.
+    """
+    _check_name(plan)
+    async with pool.connection() as connection, connection.transaction():
+        await table.insert(connection, plan, Action(actor, now, "created"))
+        return await table.find(connection, plan.name)
+
+
 async def edit(
     pool: Pool, plan: Plan, audience: Audience | None, actor: str, now: datetime, told: Told
 ) -> Campaign:
-    """Change a campaign that is ready; what was approved is approved no longer.
+    """Change a campaign that is not started; what was approved is approved no longer.
 
     Args:
         pool: as above.
@@ -93,12 +108,17 @@ async def edit(
     Raises:
         BadAudience: as above, or the text needs what the recipients do not have.
         UnknownCampaign: there is none of this name.
-        WrongStep: it is not ready.
+        WrongStep: it is neither ready nor a draft.
     """
     async with pool.connection() as connection, connection.transaction():
-        old = await table.find(connection, plan.name)
+        old = await _locked(connection, plan.name)
         changed = Action(actor, now, "edited", "text" if audience is None else "audience")
-        await table.step(connection, old, [CampaignState.READY], CampaignState.DRAFT, changed)
+        if old.state is CampaignState.DRAFT:
+            if audience is None:
+                raise BadAudience(f"{plan.name} has no recipients yet; give them too")
+            await table.record(connection, old.id, changed)
+        else:
+            await table.step(connection, old, [CampaignState.READY], CampaignState.DRAFT, changed)
         await table.change(connection, old.id, plan, actor)
         if audience is not None:
             await connection.execute(EMPTY, {"id": old.id})
@@ -210,6 +230,11 @@ async def _halt(pool: Pool, name: str, to: CampaignState, action: Action) -> int
         return len(rows)
 
 
+def _check_name(plan: Plan) -> None:
+    if not _NAME.fullmatch(plan.name):
+        raise BadCampaign("a name has a-z, 0-9, dots and hyphens, like spring-recall")
+
+
 async def _locked(connection: Connection, name: str) -> Campaign:
     campaign = await table.find(connection, name)
     await connection.execute(LOCK, {"id": campaign.id})
@@ -238,9 +263,9 @@ async def _check_needs(connection: Connection, old: Campaign, plan: Plan) -> Non
     new = (plan.starts_at, plan.starts_on_clock)
     if new != (old.plan.starts_at, old.plan.starts_on_clock):
         raise BadAudience("another start needs the recipients again: --csv or --query")
-    values = {"id": old.id, "needed": list(plan.needed)}
-    row = await (await connection.execute(NEEDS, values)).fetchone()
-    if row is not None and row["lacking"]:
+    # All were read for the same text, so one has the variables that all of them have.
+    row = await (await connection.execute(ANYBODY, {"id": old.id})).fetchone()
+    if row is not None and not table.variables_of(row).keys() >= set(plan.needed):
         raise BadAudience("the text needs other columns; give the recipients again")
 
 

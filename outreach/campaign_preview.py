@@ -13,6 +13,7 @@ from messaging.cost import cost_of
 from messaging.notice_batches import foresee
 from messaging.notices import NoticeDesk, Refused
 from messaging.prices import Prices
+from outreach.campaign_table import variables_of
 from outreach.campaigns import Campaign
 
 BATCH = 500
@@ -90,7 +91,7 @@ async def preview(
             if not rows:
                 break
             after = rows[-1]["phone"]
-            notices = [campaign.plan.notice(row["phone"], row["variables"]) for row in rows]
+            notices = [campaign.plan.notice(row["phone"], variables_of(row)) for row in rows]
             times = [max(now, row["due_at"]) for row in rows]
             for at, fate in zip(
                 times, await foresee(desk, connection, notices, times), strict=True

@@ -146,7 +146,7 @@ async def _hand_over(
     now: datetime,
 ) -> int:
     """Give recipients to the desk and note what became of each; says how many texts leave."""
-    notices = [campaign.plan.notice(row["phone"], row["variables"]) for row in due]
+    notices = [campaign.plan.notice(row["phone"], table.variables_of(row)) for row in due]
     fates = await enqueue_many(desk, connection, notices, now, hold=False)
     enqueued: dict[str, list[UUID]] = {}
     refused: dict[str, str] = {}

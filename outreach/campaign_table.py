@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from database.encryption import cipher
 from database.pool import Connection
 from messaging.phone_places import known_places
 from outreach.audience import Recipient
@@ -49,6 +50,9 @@ HISTORY = """
 SELECT at, actor, action, version, detail FROM campaign_event WHERE campaign_id = %(id)s
 ORDER BY id
 """
+VARIABLES = "campaign_recipient.variables"
+"""What their values are sealed for."""
+
 COPY = "COPY campaign_recipient (campaign_id, phone, variables, due_at) FROM STDIN"
 APPROVE = """
 INSERT INTO campaign_approval (campaign_id, version, actor, at)
@@ -172,15 +176,26 @@ async def add_recipients(
     """
     phones = [one.phone for one in recipients]
     places = await known_places(connection, phones) if plan.starts_on_clock else {}
+    keys = cipher()
     async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         for one in recipients:
             due_at = plan.due_at(one.phone, places.get(one.phone), now)
-            await copy.write_row((id, one.phone, Jsonb(dict(one.variables)), due_at))
+            variables = Jsonb(keys.seal_json(dict(one.variables), VARIABLES))
+            await copy.write_row((id, one.phone, variables, due_at))
 
 
 async def set_audience(connection: Connection, id: int, audience: Mapping[str, Any]) -> None:
     """Note where a draft's recipients are from."""
     await connection.execute(AUDIENCE, {"id": id, "audience": Jsonb(dict(audience))})
+
+
+def variables_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """What the text needs of a recipient, in a row of theirs, by name.
+
+    Raises:
+        Unreadable: it is sealed with a key that is not here.
+    """
+    return dict(cipher().unseal_json(row["variables"], VARIABLES))
 
 
 def campaign_of(row: Mapping[str, Any]) -> Campaign:

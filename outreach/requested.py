@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.lanes import Lane
 from messaging.notices import Notice, NoticeDesk, Refused
@@ -22,6 +23,7 @@ from outreach.templates import Templates
 from practice import words
 from practice.records import Appointment
 from practice.requested_reminders import (
+    WORDS,
     RequestedReminder,
     close_reminder,
     next_due,
@@ -77,9 +79,14 @@ async def send_due(pool: Pool, desk: NoticeDesk, templates: Templates, now: date
 
 
 def what_of(reminder: RequestedReminder, appointment: Appointment | None) -> str:
-    """What a reminder is of: the customer's words, the appointment, or that the time has come."""
+    """What a reminder is of: the customer's words, the appointment, or that the time has come.
+
+    Raises:
+        Unreadable: the words are sealed with a key that is not here.
+    """
     about = words.appointment(appointment) if appointment else None
-    named = ". ".join(part for part in (reminder.words, about) if part)
+    said = cipher().unseal(reminder.words, WORDS) if reminder.words else None
+    named = ". ".join(part for part in (said, about) if part)
     return named or f"it is {words.when(reminder.due_at, reminder.zone)}"
 
 

@@ -14,6 +14,9 @@ from database.pool import Connection
 from practice.errors import RemindersFull
 from practice.records import SELECT, Appointment, from_row
 
+WORDS = "requested_reminder.words"
+"""What the words are sealed for (``database/encryption.py``)."""
+
 MOST_WAITING = 5
 """Reminders of one phone that can wait at a time, so that nobody floods a phone through us."""
 
@@ -54,7 +57,8 @@ class RequestedReminder:
         phone: E.164; whose it is, and whom it is sent to.
         due_at: aware; as the appointment stands now, where it counts from one.
         zone: IANA name; in which the customer named the time.
-        words: what of, in the customer's words; None where nothing was named.
+        words: what of, in the customer's words, sealed as ``WORDS``; None where nothing was
+            named.
         appointment_id: that it is about, or None.
     """
 
@@ -87,7 +91,7 @@ async def request_reminder(
         due_at: aware.
         zone: IANA name; in which the customer named the time.
         now: aware.
-        words: what of.
+        words: what of, sealed as ``WORDS``.
         appointment_id: that it is about.
         before: how long before that appointment it is due, also when that is moved.
 

@@ -20,7 +20,14 @@ TEXTS = (
     ("long_text", "body"),
     ("conversation", "prompt_expired"),
 )
-JSON = (("conversation", "menu"), ("tracker_event", "event"))
+JSON = (
+    ("conversation", "menu"),
+    ("tracker_event", "event"),
+    ("opening", "slots"),
+    ("opening", "answers"),
+    ("turn", "failure"),
+    ("campaign_recipient", "variables"),
+)
 LEDGER = ("body", "disclosure", "source", "ip", "user_agent", "subject")
 
 # That the words are still the same, the chain shows, which is over them as they were said.
@@ -71,6 +78,11 @@ def upgrade() -> None:
     op.execute("""
         COMMENT ON COLUMN conversation.menu IS 'options of the last menu, by number; sealed';
         COMMENT ON COLUMN tracker_event.event IS 'as Rasa writes it; sealed, but for its time';
+        COMMENT ON COLUMN opening.slots IS
+            'of the assistant, as they are before it reads the answer; sealed';
+        COMMENT ON COLUMN opening.answers IS 'what a text means that is one of these words; sealed';
+        COMMENT ON COLUMN turn.failure IS 'sealed, but for code and staff';
+        COMMENT ON COLUMN campaign_recipient.variables IS 'sealed';
         COMMENT ON COLUMN media_file.content IS 'sealed: database/encryption.py';
         COMMENT ON COLUMN sent_body.digest IS
             'SHA-256 of the words and the addresses of files; its HMAC where there are keys';
@@ -106,6 +118,11 @@ def downgrade() -> None:
     op.execute("""
         COMMENT ON COLUMN conversation.menu IS 'options of the last menu, by number';
         COMMENT ON COLUMN tracker_event.event IS NULL;
+        COMMENT ON COLUMN opening.slots IS
+            'of the assistant, as they are before it reads the answer';
+        COMMENT ON COLUMN opening.answers IS 'what a text means that is one of these words';
+        COMMENT ON COLUMN turn.failure IS NULL;
+        COMMENT ON COLUMN campaign_recipient.variables IS NULL;
         COMMENT ON COLUMN media_file.content IS NULL;
         COMMENT ON COLUMN sent_body.digest IS 'SHA-256 of the words and the addresses of files';
     """)

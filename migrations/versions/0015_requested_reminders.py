@@ -30,6 +30,8 @@ CREATE TABLE requested_reminder (
     CONSTRAINT requested_reminder_closed CHECK ((state = 'waiting') = (closed_at IS NULL))
 );
 CREATE INDEX requested_reminder_due ON requested_reminder (due_at) WHERE state = 'waiting';
+CREATE INDEX requested_reminder_over ON requested_reminder (closed_at)
+    WHERE closed_at IS NOT NULL;
 CREATE INDEX requested_reminder_phone ON requested_reminder (phone);
 CREATE INDEX requested_reminder_appointment ON requested_reminder (appointment_id);
 COMMENT ON TABLE requested_reminder IS 'texts that customers asked for, at a time they chose';
@@ -37,7 +39,7 @@ COMMENT ON COLUMN requested_reminder.key IS 'of the turn that asked for it';
 COMMENT ON COLUMN requested_reminder.due_at IS
     'when it was asked for; where "before" is set, the appointment decides as it moves';
 COMMENT ON COLUMN requested_reminder.zone IS 'IANA; in which the customer named the time';
-COMMENT ON COLUMN requested_reminder.words IS 'what of, in the customer''s words';
+COMMENT ON COLUMN requested_reminder.words IS 'what of, in the customer''s words; sealed';
 COMMENT ON COLUMN requested_reminder.before IS 'how long before its appointment it is due';
 COMMENT ON COLUMN requested_reminder.state IS
     'late: too late to be of use; dropped: its appointment stands no more; refused: the phone takes'

@@ -354,7 +354,7 @@ async def test_a_turn_whose_key_stays_away_fails_as_others_do_and_holds_nobody_u
         (failed,) = await rows(pool, "SELECT failure, attempt FROM turn WHERE state = 'failed'")
         assert failed["attempt"] == QUICK.attempts
         assert failed["failure"]["code"] == "encryption.unknown-key"
-        assert "'second'" in failed["failure"]["detail"]
+        assert "'second'" in cipher().unseal_json(failed["failure"], "turn.failure")["detail"]
         (told,) = await rows(pool, "SELECT body FROM outbound_text WHERE kind = 'failure'")
         body = cipher().unseal(told["body"], "outbound_text.body")
         assert body == COMPANY.failure_message

@@ -58,8 +58,8 @@ NAMES = {
         "HOLIDAYS HOURS courtesy parse_window parse_zone read_holidays read_rules"
     ),
     "messaging.sealed": (
-        "EVENT FILE INBOUND_BODY MENU OUTBOUND_BODY PAGE_BODY PROMPT SPOOLED is_session_start"
-        " seal_event unseal_event"
+        "ANSWERS EVENT FAILURE FILE INBOUND_BODY MENU OUTBOUND_BODY PAGE_BODY PROMPT SLOTS SPOOLED"
+        " is_session_start seal_event unseal_event"
     ),
     "messaging.segments": (
         "BASIC EXTENSION Encoding encoding_of fit offending parts segment_count unit_count"
