@@ -10,8 +10,9 @@ leaves; two workers never take the last place both. One that the vendor refused 
 its place back. Parts of a long text are one text.
 
 Whoever opts out while a text is just being claimed gets it no more: that fails. Where we have
-asked whether no more texts are wanted, it waits for the answer, though not beyond its validity.
-What was asked for, and safety, is never kept back.
+asked whether no more texts are wanted, it waits for the answer, though not beyond its validity. It
+waits as well where what the phone said cannot be read for want of a key. What was asked for, and
+safety, is never kept back.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from messaging.clock import Clock
 from messaging.consent import ConsentPolicy, OptOutScope, state_of
 from messaging.consent_table import events_of
 from messaging.delivery_table import ClaimedText
+from messaging.errors import SettingsError, Unreadable
 from messaging.lanes import Lane
 from messaging.metrics import HELD
 from messaging.notice_texts import is_wanted
@@ -64,9 +66,11 @@ WHERE id = %(id)s AND attempts = %(attempts)s AND state = 'sending'
 
 
 ASKED_AGAIN = timedelta(hours=1)
-"""How soon a text is looked at again whose phone was asked whether it wants no more."""
+"""How soon a text is looked at again whose phone was asked whether it wants no more, or of which
+that cannot be read."""
 
 PENDING = "it was asked whether no more texts are wanted, and there is no answer yet"
+UNKNOWN = "what the phone said about our texts cannot be read: a key is missing or wrong"
 OPTED_OUT = "opted-out"
 STAFF = "The customer wants no texts that they did not ask for."
 
@@ -107,20 +111,29 @@ class Gate:
             return False
         phone, number = text.message.recipient, text.message.sender
         async with self._pool.connection() as connection:
-            events = (await events_of(connection, [phone]))[phone]
+            try:
+                events = (await events_of(connection, [phone]))[phone]
+            except (SettingsError, Unreadable) as error:
+                log.warning("delivery.consent-unreadable", code=error.code, detail=error.detail)
+                await self._ask_later(connection, text, "consent-unreadable", UNKNOWN)
+                return True
             if is_wanted(events, number, text.lane, self._consent):
                 return False
             here = self._consent is not None and self._consent.scope is OptOutScope.NUMBER
             if state_of(events, number if here else None).pending:
-                now = self._clock.now()
-                held = Held(now + ASKED_AGAIN, "consent-pending", PENDING)
-                async with connection.transaction():
-                    await _hold(connection, text, held, now, timedelta(0))
+                await self._ask_later(connection, text, "consent-pending", PENDING)
                 return True
         event = Event("dropped", "the customer opted out while it was claimed", OPTED_OUT)
         await settle(self._pool, text, "failed", event=event, code=OPTED_OUT, staff=STAFF)
         log.info("delivery.dropped", code=OPTED_OUT)
         return True
+
+    async def _ask_later(
+        self, connection: Connection, text: ClaimedText, code: str, why: str
+    ) -> None:
+        now = self._clock.now()
+        async with connection.transaction():
+            await _hold(connection, text, Held(now + ASKED_AGAIN, code, why), now, timedelta(0))
 
     async def _untimely(self, text: ClaimedText) -> bool:
         if self._hours is None or MessageClass.of(text.lane) in EXEMPT:
