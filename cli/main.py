@@ -129,6 +129,9 @@ def send(
     media: Annotated[
         str, typer.Option(help="A file that goes with it, like https://example.com/map.png.")
     ] = "",
+    at: Annotated[
+        str, typer.Option(help="When it leaves at the earliest, like 2026-12-01T09:00-05:00.")
+    ] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait for its delivery.", min=0)] = 30.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send nothing: show the texts and what they cost.")
@@ -150,6 +153,7 @@ def send(
             raise Failure(f"{number} is not a number like +12125550100.")
     if media and not re.match(r"https?://[^/]", media):
         raise Failure(f"{media} is not an address like https://example.com/map.png.")
+    not_before = notice.moment(at) if at else None
     if dry_run:
         settings = load_settings()
         preview(
@@ -160,7 +164,7 @@ def send(
             media=media or None,
             console=Console(),
         )
-        asyncio.run(show_hours(settings, database_url(), to, Console()))
+        asyncio.run(show_hours(settings, database_url(), to, not_before, Console()))
         return
     asyncio.run(
         notice.send(
@@ -169,6 +173,7 @@ def send(
             body=body,
             sender=sender or None,
             media=media or None,
+            not_before=not_before,
             wait=timedelta(seconds=wait),
             console=Console(),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,21 @@ FROM outbound_text AS text WHERE id = %(id)s
 """
 
 
+def moment(written: str) -> datetime:
+    """A time as it was typed, UTC.
+
+    Raises:
+        Failure: it is none, or has no offset.
+    """
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        raise Failure(f"{written} is not a time like 2026-12-01T09:00-05:00.") from None
+    if at.tzinfo is None:
+        raise Failure(f"{written} has no offset; write it like 2026-12-01T09:00-05:00, or with Z.")
+    return at.astimezone(UTC)
+
+
 async def send(
     *,
     url: str,
@@ -35,6 +50,7 @@ async def send(
     body: str,
     sender: str | None,
     media: str | None,
+    not_before: datetime | None = None,
     wait: timedelta,
     console: Console,
     credentials: Path = Path("credentials.yml"),
@@ -49,6 +65,7 @@ async def send(
         sender: the number of ours that it leaves from; when None, the one that the customer
             knows, and for a new customer one of a gateway that is well.
         media: address of a file that goes with it.
+        not_before: when it leaves at the earliest, UTC; None for at once.
         wait: how long at most; after it the text is still sent by the worker.
         console: told of each change.
         credentials: the file.
@@ -57,12 +74,13 @@ async def send(
     Raises:
         Failure: it was not sent, with the reason, or nobody sends it.
         SettingsError: the number is none of ours.
+        WrongTime: it cannot leave when it is to.
     """
     settings = load_settings(credentials)
     if sender is not None:
         settings.gateway_for_number(sender)  # its error names the numbers that there are
     files = (Attachment(media),) if media else ()
-    notice = Notice(to, body, media=files, number=sender)
+    notice = Notice(to, body, not_before=not_before, media=files, number=sender)
     async with make_pool(url, max_size=1) as pool:
         async with pool.connection() as connection, connection.transaction():
             queued = await settings.notices.enqueue(connection, notice, clock.now())

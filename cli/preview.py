@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from messaging.lanes import Lane
 from messaging.media import Attachment
 from messaging.outbox import NewText, texts_for
 from messaging.prices import Prices
+from messaging.scheduling import leaves_at, scheduled
 from messaging.segments import Encoding
 
 ALPHABETS = {Encoding.GSM7: "GSM-7", Encoding.UCS2: "UCS-2"}
@@ -73,25 +75,35 @@ def preview(
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
-async def show_hours(settings: Settings, url: str, to: str, console: Console) -> None:
-    """Show whether quiet hours would hold a notice now, and until when.
+async def show_hours(
+    settings: Settings, url: str, to: str, not_before: datetime | None, console: Console
+) -> None:
+    """Show whether a notice would leave now or when it is to, and else until when it is held.
 
     Args:
         settings: with the hours.
         url: of the database, which knows where the phone is.
         to: the customer's number, E.164.
+        not_before: when it is to leave, UTC; None for now.
         console: where it is shown.
+
+    Raises:
+        WrongTime: it cannot leave when it is to.
     """
+    at = leaves_at(not_before, None, SystemClock().now())
+    wished = scheduled(not_before)
+    if wished is not None:
+        console.print(f"\nIt would wait {wished.detail}.", highlight=False, markup=False)
     if (hours := settings.hours) is None:
         return
-    at = SystemClock().now()
     async with await psycopg.AsyncConnection.connect(
         url, autocommit=True, row_factory=dict_row
     ) as connection:
         decision = await hours.decide(connection, to, Lane.REMINDER, at)
     if decision is not None:
         held = hours.held(decision, Lane.REMINDER, uuid4(), at)
-        line = f"It would be held {held.detail}" if held else f"Allowed now: {decision.reason}"
+        allowed = f"Allowed {'then' if wished else 'now'}: {decision.reason}"
+        line = f"It would be held {held.detail}" if held else allowed
         console.print(f"\n{line}", highlight=False, markup=False, soft_wrap=True)
 
 

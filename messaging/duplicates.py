@@ -30,7 +30,7 @@ class Claim:
         recipient: E.164.
         digest: of what it says.
         text_id: its text, or the first of its parts.
-        at: when it was made, UTC.
+        at: when it was made, or leaves at the earliest where that is a time of its own, UTC.
     """
 
     recipient: str

@@ -23,9 +23,15 @@ from messaging.notices import Notice, NoticeDesk, Refused, refusal
 from messaging.outbox import NewText, enqueue
 from messaging.phone_places import known_places
 from messaging.quiet_hours import Held
-from messaging.routing import Route, known_routes, routes
+from messaging.routing import LOCKS, Route, known_routes, routes
+from messaging.scheduling import leaves_at, scheduled
 
-# In one order for everybody, so that two transactions do not wait for each other.
+# In one order for everybody, so that two transactions do not wait for each other: that of
+# messaging/consent_changes.py.
+LOCK_TALKS = """
+SELECT FROM conversation WHERE phone = ANY(%(phones)s) ORDER BY id FOR NO KEY UPDATE
+"""
+
 TALKS = """
 INSERT INTO conversation (id, gateway, number, phone, created_at)
 SELECT id, gateway, number, phone, %(now)s
@@ -34,8 +40,9 @@ FROM unnest(%(ids)s::uuid[], %(gateways)s::text[], %(numbers)s::text[], %(phones
 ORDER BY number, phone
 ON CONFLICT (number, phone) DO UPDATE SET gateway = EXCLUDED.gateway
 RETURNING phone, id, opted_out_at IS NOT NULL AS opted_out,
-    unreachable_code IS NOT NULL AS unreachable
+    unreachable_code IS NOT NULL AS unreachable, id = ANY(%(ids)s) AS made
 """
+NOT_BEGUN = "DELETE FROM conversation WHERE id = ANY(%(ids)s)"
 KNOWN_TALKS = """
 SELECT talk.phone, talk.id, opted_out_at IS NOT NULL AS opted_out,
     unreachable_code IS NOT NULL AS unreachable
@@ -85,8 +92,12 @@ async def enqueue_many(
 
     Raises:
         UnknownSender: the number that one of them names is none of ours.
+        WrongTime: one of them cannot leave when it is to.
     """
     results: list[list[UUID] | Refused | Held] = []
+    free = [notice.phone for notice in notices if notice.number is None]
+    await connection.execute(LOCKS, {"phones": free})
+    await connection.execute(LOCK_TALKS, {"phones": [notice.phone for notice in notices]})
     for wave in _waves(notices):
         ways = await _ways(desk, connection, wave, lock=True)
         talks = await _made(desk, connection, ways, now)
@@ -100,6 +111,10 @@ async def enqueue_many(
             else:
                 results.append([text.id for text in fate.texts])
                 texts += fate.texts
+        # A conversation that begins with a refusal has not begun.
+        said = {text.conversation_id for text in texts}
+        made = [talk["id"] for talk in talks.values() if talk["made"] and talk["id"] not in said]
+        await connection.execute(NOT_BEGUN, {"ids": made})
         await enqueue(connection, texts)
     return results
 
@@ -223,8 +238,10 @@ def _fate(
     if talk["unreachable"] or not (wanted or notice.although_opted_out):
         return refused
     hours = desk.hours
-    decision = hours.rule(notice.phone, place, notice.lane, now) if hours else None
-    held = hours.held(decision, notice.lane, talk["id"], now) if hours and decision else None
+    at = leaves_at(notice.not_before, notice.not_after, now)
+    decision = hours.rule(notice.phone, place, notice.lane, at) if hours else None
+    held = hours.held(decision, notice.lane, talk["id"], at) if hours and decision else None
+    held = held or scheduled(notice.not_before)
     draft = NewText(
         id=desk.new_id(),
         conversation_id=talk["id"],
@@ -237,6 +254,7 @@ def _fate(
         created_at=now,
         media=notice.media,
         subject=notice.subject,
+        not_before=notice.not_before,
         not_after=notice.not_after,
         hours=decision,
         held=held,

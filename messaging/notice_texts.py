@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from psycopg import Rollback
+
 from database.pool import Connection
 from messaging.consent import ConsentEvent, ConsentPolicy, OptOutScope, state_of
 from messaging.consent_table import events_of
@@ -15,6 +17,7 @@ from messaging.media import Attachment
 from messaging.openings import Opening
 from messaging.outbox import NewText, enqueue, texts_for
 from messaging.phone_hours import QuietHours
+from messaging.scheduling import leaves_at, scheduled
 from messaging.text_policy import TextPolicy
 
 CONVERSATION = """
@@ -41,6 +44,7 @@ async def enqueue_notice(
     media: tuple[Attachment, ...] = (),
     hours: QuietHours | None = None,
     subject: str | None = None,
+    not_before: datetime | None = None,
     not_after: datetime | None = None,
     consent: ConsentPolicy | None = None,
     opening: Opening | None = None,
@@ -62,6 +66,7 @@ async def enqueue_notice(
         hours: of phones, so that the text waits for them from the start, and its record says
             why; without them it waits from the worker's look at it on.
         subject: what it is about, as caps count; its kind where nothing is named.
+        not_before: when it leaves at the earliest, UTC; None for at once.
         not_after: when it is of no use any more; it fails as expired then, held or not.
         consent: what must hold before it leaves, and what a first text says besides; with it,
             what goes to many (``Lane.BULK``) is marketing and needs consent with proof. Without
@@ -73,8 +78,13 @@ async def enqueue_notice(
         The ids of the texts: several, where it is too long for one; failed ones, where it
         repeats another. None, where the customer opted out or the phone gets no texts; nothing
         is sent then.
+
+    Raises:
+        WrongTime: it cannot leave when it is to.
     """
-    async with connection.transaction():
+    at = leaves_at(not_before, not_after, now)
+    texts: list[NewText] = []
+    async with connection.transaction() as kept:
         row = await (
             await connection.execute(
                 CONVERSATION,
@@ -88,13 +98,14 @@ async def enqueue_notice(
             )
         ).fetchone()
         assert row is not None  # noqa: S101  the statement always returns a row
-        if row["unreachable"]:
-            return []
+        if row["unreachable"]:  # a conversation that begins with a refusal has not begun
+            raise Rollback(kept)
         if not although_opted_out and (
             row["opted_out"] or not await _wanted(connection, phone, number, lane, consent)
         ):
-            return []
-        decision = await hours.decide(connection, phone, lane, now) if hours else None
+            raise Rollback(kept)
+        decision = await hours.decide(connection, phone, lane, at) if hours else None
+        held = hours.held(decision, lane, row["id"], at) if hours and decision else None
         draft = NewText(
             id=new_id(),
             conversation_id=row["id"],
@@ -107,9 +118,10 @@ async def enqueue_notice(
             created_at=now,
             media=media,
             subject=subject,
+            not_before=not_before,
             not_after=not_after,
             hours=decision,
-            held=hours.held(decision, lane, row["id"], now) if hours and decision else None,
+            held=held or scheduled(not_before),
             opening=opening,
         )
         introduction = consent.introduction if consent else None

@@ -35,6 +35,8 @@ class Notice:
         lane: its urgency, and with it the rules that hold: what goes to many
             (``Lane.BULK``) is marketing.
         subject: what it is about, as caps count.
+        not_before: when it leaves at the earliest, UTC, 30 days ahead at most; None for at once.
+            It waits in the outbox, and can be withdrawn there.
         not_after: when it is of no use any more; it fails as expired then.
         opening: what an answer to it means, where it begins a conversation.
         media: files that go with it.
@@ -46,6 +48,7 @@ class Notice:
     body: str
     lane: Lane = Lane.REMINDER
     subject: str | None = None
+    not_before: datetime | None = None
     not_after: datetime | None = None
     opening: Opening | None = None
     media: tuple[Attachment, ...] = ()
@@ -119,6 +122,7 @@ class NoticeDesk:
 
         Raises:
             UnknownSender: the number that it names is none of ours.
+            WrongTime: it cannot leave when it is to.
         """
         way = await self.way(connection, notice)
         ids = await enqueue_notice(
@@ -134,6 +138,7 @@ class NoticeDesk:
             media=notice.media,
             hours=self.hours,
             subject=notice.subject,
+            not_before=notice.not_before,
             not_after=notice.not_after,
             consent=self.consent,
             opening=notice.opening,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -56,6 +57,7 @@ class NewText:
         claim: to be the only one with its words, where it is not sent if it repeats another;
             its parts share one.
         subject: what it is about, as caps count; its kind where nothing is named.
+        not_before: when somebody wants it to leave; until then it holds up no other text.
         not_after: when it is of no use any more, however long it was held.
         hours: what its phone's hours say of it; None where none hold it.
         held: why and until when it waits, if it does.
@@ -82,6 +84,7 @@ class NewText:
     confirmation: bool = False
     claim: Claim | None = None
     subject: str | None = None
+    not_before: datetime | None = None
     not_after: datetime | None = None
     hours: Decision | None = None
     held: Held | None = None
@@ -90,11 +93,11 @@ class NewText:
 
 INSERT = """
 INSERT INTO outbound_text (id, conversation_id, turn_id, position, kind, lane, part, parts, gateway,
-    sender, recipient, body, media, segments, trace, created_at, subject, not_after,
+    sender, recipient, body, media, segments, trace, created_at, subject, not_before, not_after,
     next_attempt_at, expires_at, updated_at)
 VALUES (%(id)s, %(conversation_id)s, %(turn_id)s, %(position)s, %(kind)s, %(lane)s, %(part)s,
     %(parts)s, %(gateway)s, %(sender)s, %(recipient)s, %(body)s, %(media)s, %(segments)s,
-    %(trace)s, %(created_at)s, %(subject)s, now() + %(useful)s, now() + %(wait)s,
+    %(trace)s, %(created_at)s, %(subject)s, now() + %(early)s, now() + %(useful)s, now() + %(wait)s,
     least(now() + %(useful)s, now() + %(wait)s + %(validity)s), %(created_at)s)
 """
 HOURS = """
@@ -168,18 +171,18 @@ async def _insert(connection: Connection, text: NewText) -> None:
             "trace": text.trace,
             "created_at": text.created_at,
             "subject": text.subject or text.kind,
+            "early": text.not_before and text.not_before - text.created_at,
             "useful": text.not_after and text.not_after - text.created_at,
             "wait": text.held.until - text.created_at if text.held else timedelta(0),
             "validity": VALIDITY[text.kind],
         },
     )
-    if text.hours is not None:
-        event = {"id": text.id, "at": text.created_at}
-        event |= (
-            {"kind": "held", "code": text.held.code, "detail": text.held.detail}
-            if text.held
-            else {"kind": "hours-allow", "code": None, "detail": text.hours.reason}
-        )
+    event: dict[str, Any] = {"id": text.id, "at": text.created_at}
+    if text.held is not None:
+        event |= {"kind": "held", "code": text.held.code, "detail": text.held.detail}
+        await connection.execute(HOURS, event)
+    elif text.hours is not None:
+        event |= {"kind": "hours-allow", "code": None, "detail": text.hours.reason}
         await connection.execute(HOURS, event)
     if text.changes:
         detail = "; ".join(map(str, text.changes))
@@ -231,4 +234,7 @@ def _claim(words: NewText, policy: TextPolicy) -> Claim | None:
     if not limited:
         return None
     digest = digest_of(words.body, [file.url for file in words.media])
-    return Claim(words.recipient, digest, words.id, words.created_at)
+    at = words.created_at
+    if words.not_before is not None and words.held is not None:
+        at = words.held.until
+    return Claim(words.recipient, digest, words.id, at)

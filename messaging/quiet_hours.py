@@ -181,7 +181,7 @@ class Held:
 
     Attributes:
         until: when it may leave, UTC.
-        code: ``quiet-hours``, ``cap`` or ``consent-pending``.
+        code: ``quiet-hours``, ``scheduled``, ``cap`` or ``consent-pending``.
         detail: rules, places and evidence, for the record of the text.
     """
 

@@ -1,4 +1,4 @@
-"""Keys of the API, and what was asked for under which idempotency key."""
+"""Keys of the API, what was asked for under which idempotency key, and texts for a later time."""
 
 from __future__ import annotations
 
@@ -63,9 +63,14 @@ CREATE TABLE notification (
 COMMENT ON TABLE notification IS 'texts that came by the API; goes with them';
 COMMENT ON COLUMN notification.id IS 'that of its first text; a long one has several';
 CREATE INDEX notification_texts ON notification (id, text_id);
+
+ALTER TABLE outbound_text ADD COLUMN not_before timestamptz;
+COMMENT ON COLUMN outbound_text.not_before IS
+    'when somebody wants it to leave; until then it holds up no other text of its phone';
 """
 
 DOWNGRADE = """
+ALTER TABLE outbound_text DROP COLUMN not_before;
 DROP TABLE notification;
 DROP TABLE api_request;
 DROP TABLE api_key;

@@ -60,6 +60,7 @@ NOTICES = st.builds(
     body=st.sampled_from(["Hello.", "Hello, Ann.", "A longer one. " * 9]),
     lane=st.sampled_from([Lane.EMERGENCY, Lane.REMINDER, Lane.BULK]),
     subject=st.sampled_from([None, "sale"]),
+    not_before=st.sampled_from([None, None, NOON + timedelta(hours=20)]),
     not_after=st.sampled_from([None, NOON + timedelta(days=2)]),
     number=st.sampled_from([None, None, OTHER]),
     opening=st.sampled_from([None, Opening(NOON + timedelta(days=1), {}, {"c": "/yes"})]),
