@@ -201,6 +201,8 @@ class TurnWorker:
 
     async def _decide(self, turn: ClaimedTurn) -> Outcome | None:
         """What the turn comes to; None where it is to be tried again later."""
+        if turn.unreadable is not None:
+            return await self._unread(turn, turn.unreadable)
         decision = screen(turn, self._company)
         files: tuple[MediaFile, ...] = ()
         if decision.handled_by != "rule" and turn.attempt <= self._policy.attempts:
@@ -211,13 +213,9 @@ class TurnWorker:
             error = AssistantFailed(f"{turn.attempt - 1} attempts did not end")
             return self._failed(turn, decision, error)
         try:
-            if turn.unreadable is not None:
-                raise turn.unreadable
             answer = await self._ask(replace(decision.input, files=files))
         except (AssistantFailed, Unreadable) as error:
-            log.warning("turn.assistant-failed", code=error.code, detail=error.detail)
-            if turn.attempt < self._policy.attempts:
-                await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])
+            if await self._put_off(turn, error):
                 return None
             return self._failed(turn, decision, error)
         replies = _ended(_then(answer.replies, decision), decision.ending)
@@ -233,6 +231,20 @@ class TurnWorker:
             consent=decision.consent,
             answered=decision.answered,
         )
+
+    async def _unread(self, turn: ClaimedTurn, error: Unreadable) -> Outcome | None:
+        """No rule decides what may be a STOP or a START: another process may have the key."""
+        if await self._put_off(turn, error):
+            return None
+        return self._failed(turn, Decision(None, "assistant", turn.opted_out), error)
+
+    async def _put_off(self, turn: ClaimedTurn, error: LinnetError) -> bool:
+        """Let go of a turn that failed until its next attempt; False after the last one."""
+        log.warning("turn.assistant-failed", code=error.code, detail=error.detail)
+        if turn.attempt >= self._policy.attempts:
+            return False
+        await renew(self._pool, turn, self._policy.pauses[turn.attempt - 1])
+        return True
 
     async def _ask(self, given: TurnInput) -> Answer:
         try:
@@ -257,7 +269,9 @@ class TurnWorker:
         )
 
     def _failed(self, turn: ClaimedTurn, decision: Decision, error: LinnetError) -> Outcome:
-        answer = Answer(_then([Reply(self._company.failure_message)], decision))
+        silent = turn.opted_out or turn.owner == "person"
+        told = [] if silent else [Reply(self._company.failure_message)]
+        answer = Answer(_then(told, decision))
         return Outcome(
             answer=answer,
             texts=self._texts(turn, answer.replies, "failure"),

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -361,6 +362,37 @@ async def test_a_turn_whose_key_stays_away_fails_as_others_do_and_holds_nobody_u
     with keys(SECOND):  # nothing is lost
         (text,) = await rows(pool, "SELECT body FROM inbound_text ORDER BY id LIMIT 1")
         assert cipher().unseal(text["body"], "inbound_text.body") == "hello"
+
+
+async def test_what_cannot_be_read_is_decided_by_no_rule(pool, database_url):
+    """It may be the START of somebody who opted out, who is told nothing unless it is."""
+    with keys(SECOND):
+        async with turn_worker(pool, database_url, Echo()):
+            await text_in(pool, "STOP")
+            await answered(pool, 1)
+        await text_in(pool, "START")
+    with keys(FIRST):
+        patient = replace(QUICK, pauses=(timedelta(seconds=0.1), timedelta(seconds=1)))
+        async with turn_worker(pool, database_url, Echo(), patient):
+            await until(lambda: rows(pool, "SELECT FROM turn WHERE attempt = 2"))
+    with keys(SECOND):
+        async with turn_worker(pool, database_url, Echo()):
+            await answered(pool, 2)
+    (talk,) = await rows(pool, "SELECT opted_out_at FROM conversation")
+    assert talk["opted_out_at"] is None
+
+
+@pytest.mark.parametrize("change", ["opted_out_at = now()", "owner = 'person'"])
+async def test_who_is_to_be_told_nothing_is_not_told_that_a_text_cannot_be_read(
+    pool, database_url, change
+):
+    with keys(SECOND):
+        await text_in(pool, "hello")
+        await rows(pool, f"UPDATE conversation SET {change} RETURNING id")
+    with keys(FIRST):
+        async with turn_worker(pool, database_url, Echo()):
+            await until(lambda: rows(pool, "SELECT FROM turn WHERE state = 'failed'"))
+    assert await rows(pool, "SELECT FROM outbound_text") == []
 
 
 async def test_a_text_whose_key_is_missing_waits_and_leaves_when_it_is_back(pool, database_url):
