@@ -25,6 +25,7 @@ from database.encryption import (
 )
 from database.key_rotation import COLUMNS, PLAIN, Rotation, count, rotate
 from database.pool import make_pool
+from database.url import stack
 
 
 def key_lines(environ: Mapping[str, str], today: date) -> list[str]:
@@ -49,6 +50,22 @@ def practice_keys(data_dir: Path, today: date) -> dict[str, str]:
     if not (data_dir / KEY_FILE).exists():
         write_private(data_dir / KEY_FILE, "\n".join(key_lines({}, today)) + "\n")
     return kept_keys(data_dir)
+
+
+def renew_practice_keys(data_dir: Path, today: date) -> None:
+    """Put a new key before the ones that ``linnet up`` keeps.
+
+    Args:
+        data_dir: the folder of all its state, with keys in it.
+        today: for the new key's id.
+
+    Raises:
+        Failure: it runs, with processes that cannot read what would be sealed with a new key.
+    """
+    if stack(data_dir) is not None:
+        raise Failure("`linnet up` runs with the keys as they are; end it first.")
+    lines = key_lines(kept_keys(data_dir), today)
+    write_private(data_dir / KEY_FILE, "\n".join(lines) + "\n")
 
 
 async def status(url: str, console: Console) -> None:

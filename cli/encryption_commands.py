@@ -17,12 +17,20 @@ app = typer.Typer(
 
 @app.command("new-key")
 def new_key() -> None:
-    """Print the variables with a new key in them, before the keys that there are."""
+    """Print the variables with a new key before the others; of `linnet up`, put it in its file."""
     from datetime import UTC, datetime
 
-    from cli.encryption import key_lines
+    from cli.encryption import key_lines, renew_practice_keys
+    from database.encryption import KEY_FILE, keys_are_kept
+    from database.local_state import data_dir
 
-    for line in key_lines(os.environ, datetime.now(UTC).date()):
+    today = datetime.now(UTC).date()
+    file = data_dir() / KEY_FILE
+    if keys_are_kept() and file.exists():
+        renew_practice_keys(file.parent, today)
+        typer.echo(f"{file} has a new key. Start `linnet up`, then `linnet encryption rotate`.")
+        return
+    for line in key_lines(os.environ, today):
         typer.echo(line)
 
 

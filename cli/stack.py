@@ -51,7 +51,7 @@ class Stack:
     ports: Mapping[str, int]
     database_url: str
     section: Mapping[str, Any]
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def url(self, part: str) -> str:
         """Where a part answers HTTP."""

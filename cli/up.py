@@ -84,7 +84,7 @@ def up(project: Project, wish: Wish, console: Console) -> None:
             log = wish.data_dir / "logs" / "train.log"
             model = given or train(project, console, log)
             keys = {} if named else _keys(wish.data_dir)
-            running = Stack(project, wish.data_dir, ports, url, section, keys)
+            running = Stack(project, wish.data_dir, ports, url, section, keys=keys)
             _start(supervisor, running, model, console)
             supervisor.changed = lambda: _describe(running, supervisor.pids)
             supervisor.changed()

@@ -238,10 +238,13 @@ def cipher() -> Cipher:
     Raises:
         SettingsError: they are not written as they should be.
     """
-    values: Mapping[str, str] = os.environ
-    if KEYS not in os.environ and not os.environ.get("DATABASE_URL"):
-        values = kept_keys(data_dir())
+    values = kept_keys(data_dir()) if keys_are_kept() else os.environ
     return read_keys(values.get(KEYS, ""), values.get(DIGEST_KEY, ""))
+
+
+def keys_are_kept() -> bool:
+    """Whether this process goes by the keys that ``linnet up`` keeps in its folder."""
+    return KEYS not in os.environ and not os.environ.get("DATABASE_URL")
 
 
 def kept_keys(folder: Path) -> dict[str, str]:

@@ -25,6 +25,8 @@ import psutil
 import psycopg
 from psycopg.rows import dict_row
 
+from database.encryption import DIGEST_KEY, KEYS, Cipher, kept_keys, read_keys
+
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = {
     "ingress": "/webhooks/sms/",
@@ -135,7 +137,8 @@ class Stack:
         self._arguments = arguments
         self.http = httpx.Client(timeout=10)
         # On a slow machine a text may wait for long; who waits is told so in tests of that only.
-        self._environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
+        own = {"DATABASE_URL", KEYS, DIGEST_KEY}  # it makes a database and keys
+        self._environ = {k: v for k, v in os.environ.items() if k not in own}
         self._environ |= {"LINNET_DELAY_AFTER": "0"} | environ
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -154,6 +157,7 @@ class Stack:
             self.__exit__()
             log = (self.data_dir / "up.log").read_text()[-3000:]
             raise AssertionError(f"{error}\n{log}") from error
+        self.set_reminders()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -191,6 +195,19 @@ class Stack:
         opened = psycopg.connect(self.info["database_url"], row_factory=dict_row, autocommit=True)
         with closing(opened):
             return opened.execute(statement, values or None).fetchall()
+
+    @property
+    def cipher(self) -> Cipher:
+        """Reads what its database has sealed, with the keys that ``linnet up`` made."""
+        kept = kept_keys(self.data_dir)
+        return read_keys(kept[KEYS], kept[DIGEST_KEY])
+
+    def set_reminders(self, *keys: str) -> None:
+        """When customers are reminded; a stack begins without, or its texts depend on the hour."""
+        self.rows(
+            "UPDATE service SET reminders = %(keys)s, recall_months = NULL RETURNING 1",
+            keys=list(keys),
+        )
 
     def fault(self, gateway: str, kind: str, **values: Any) -> None:
         """Make the carrier misbehave."""

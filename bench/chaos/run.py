@@ -13,6 +13,7 @@ from bench.chaos.phones import Phone
 from bench.chaos.plan import Plan, Round, Scenario
 from bench.chaos.stack import Victims
 from bench.chaos.verdict import Case, Verdict, judge
+from messaging.sealed import INBOUND_BODY, OUTBOUND_BODY
 from simulator.posting import Poster
 
 RECOVERY_SECONDS = 30.0
@@ -198,9 +199,12 @@ class Run:
         return True
 
     async def _cases(self) -> list[Case]:
-        texts, replies, events = [
-            _by_phone(await self._stack.rows(query)) for query in (TEXTS, REPLIES, EVENTS)
-        ]
+        keys = self._stack.cipher
+        found = [await self._stack.rows(query) for query in (TEXTS, REPLIES, EVENTS)]
+        for purpose, rows in zip((INBOUND_BODY, OUTBOUND_BODY), found, strict=False):
+            for row in rows:
+                row["body"] = keys.unseal(row["body"], purpose)
+        texts, replies, events = map(_by_phone, found)
         return [
             Case(
                 scenario=phone.scenario,

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -23,10 +24,12 @@ from psycopg.rows import dict_row
 from bench.chaos.link import Link
 from bench.chaos.plan import STORM, Blow, Fault, Round
 from bench.turns.stack import RunningStack
+from cli.encryption import practice_keys
 from cli.project import Project
 from cli.service import Part, Postgres, Service
 from cli.stack import Stack, answers, fresh, read_section
 from database.embedded import EmbeddedPostgres, free_port
+from database.encryption import DIGEST_KEY, KEYS, Cipher, read_keys
 from simulator import practice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +70,7 @@ class LightStack(Stack):
         """What every process of the stack is told."""
         return {
             **super().environment(),
+            **self.keys,
             "LINNET_BURST_SECONDS": str(BURST_SECONDS),
             "LINNET_SEND_TIMEOUT": str(SEND_SECONDS),
             "TWILIO_PER_SECOND": str(PER_SECOND),
@@ -116,6 +120,7 @@ class Recipe:
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
         server = EmbeddedPostgres(data_dir / "data", self.ports["postgres"], settings=POSTGRES)
         self.postgres = Postgres(server)
+        self.keys = practice_keys(data_dir, datetime.now(UTC).date())
         self.numbers: dict[str, str] = {}
 
     def parts(self) -> list[Part]:
@@ -124,7 +129,12 @@ class Recipe:
         url = urlsplit(self.postgres.server.url)
         linked = url._replace(netloc=url.netloc.rpartition(":")[0] + f":{self.ports['link']}")
         stack = LightStack(
-            project, self._data_dir, self.ports, urlunsplit(linked), read_section(project)
+            project,
+            self._data_dir,
+            self.ports,
+            urlunsplit(linked),
+            read_section(project),
+            keys=self.keys,
         )
         self.numbers = stack.sender_numbers
         return [*stack.processes(self._seed)]
@@ -167,6 +177,11 @@ class Victims:
     def numbers(self) -> Mapping[str, str]:
         """Our number at each gateway."""
         return self._recipe.numbers
+
+    @property
+    def cipher(self) -> Cipher:
+        """Reads what the processes have sealed."""
+        return read_keys(self._recipe.keys[KEYS], self._recipe.keys[DIGEST_KEY])
 
     async def strike(self, blow: Round) -> None:
         """Do what a round has planned; returns when what takes time is over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.console import Console
 from bench.turns.account import Account
 from bench.turns.load import Address
 from cli import ports as port_plan
+from cli.encryption import practice_keys
 from cli.project import Project
 from cli.service import Part, Postgres, Service
 from cli.stack import Stack, answers, read_section
@@ -109,6 +111,7 @@ class Ours:
             ports=self._ports,
             database_url=self.postgres.server.url,
             section=read_section(self._project),
+            keys=practice_keys(self._data_dir, datetime.now(UTC).date()),
             account=self._account,
             api=self._api,
             burst_seconds=self._burst_seconds,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from messaging.sealed import OUTBOUND_BODY
 from tests.stack import Phone, Stack, until
 
 HELLO = ("hello", r"Hi, this is Harbor Eye Care")
@@ -107,7 +108,7 @@ class Talk:
         for the answer before the next text.
         """
         received = self.phone.received()
-        texts, replies = self.rows(IN_AND_OUT), self.rows(OUT)
+        texts, replies = self.rows(IN_AND_OUT), self.replies()
         story = {"said": self.said, "received": received, "texts": texts, "replies": replies}
 
         assert [row["external_id"] for row in texts] == [said.id for said in self.said], story
@@ -131,6 +132,11 @@ class Talk:
 
         assert len(self.rows(BOOKED)) == self.bookings, story
         assert self.rows(CHANGES)[0]["count"] == self.bookings, story
+
+    def replies(self) -> list[dict[str, Any]]:
+        """What was said to this phone, as it was before it was sealed."""
+        keys = self.phone.stack.cipher
+        return [row | {"body": keys.unseal(row["body"], OUTBOUND_BODY)} for row in self.rows(OUT)]
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Ask about this conversation."""

@@ -59,7 +59,7 @@ def test_who_does_not_wait_is_answered_in_order(stack: Stack, customers: Custome
             talk.say(f"hello {body}", "")
     for talk in talks:
         until(lambda talk=talk: _all_done(talk), 30, f"answers for {talk.phone.number}")
-        texts, replies = talk.rows(IN_AND_OUT), talk.rows(OUT)
+        texts, replies = talk.rows(IN_AND_OUT), talk.replies()
         assert [row["external_id"] for row in texts] == [said.id for said in talk.said]
         turns = [row["number"] for row in texts]
         assert turns == sorted(turns)

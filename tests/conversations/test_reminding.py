@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from practice.requested_reminders import WORDS
 from tests.conversations.talk import Practice, converse, together
 
 pytestmark = pytest.mark.stack
@@ -30,7 +31,10 @@ def test_remind_me(practice: Practice) -> None:
         ),
     )
     made = practice.rows("SELECT phone, state, words FROM requested_reminder")
-    assert {row["phone"]: (row["state"], row["words"]) for row in made} == {
+    read = practice.cipher.unseal
+    assert {
+        row["phone"]: (row["state"], row["words"] and read(row["words"], WORDS)) for row in made
+    } == {
         kept.number: ("waiting", None),
         undone.number: ("withdrawn", None),
         asked.number: ("waiting", "call you"),

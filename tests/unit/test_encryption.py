@@ -1,14 +1,18 @@
 import base64
 import json
+import os
 import stat
 from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from cli import doctor
-from cli.encryption import key_lines, practice_keys
+from cli.encryption import key_lines, practice_keys, renew_practice_keys
+from cli.encryption_commands import app as encryption_app
+from cli.failure import Failure
 from connectors.credentials import settings_from
 from connectors.gateways.base import Inbound
 from database.encryption import KEY_FILE, Cipher, _Key, cipher, kept_keys, read_keys
@@ -153,6 +157,25 @@ def test_the_practice_stack_keeps_its_keys_to_itself(tmp_path, monkeypatch):
         cipher.cache_clear()
         assert len(cipher().key_ids) == keys
     cipher.cache_clear()
+
+
+def test_the_command_puts_a_new_key_into_the_file_of_a_stack_that_does_not_run(
+    tmp_path, monkeypatch
+):
+    before = practice_keys(tmp_path, date(2026, 11, 26))
+    monkeypatch.setenv("LINNET_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("LINNET_ENCRYPTION_KEYS")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    told = CliRunner().invoke(encryption_app, ["new-key"])
+    assert "has a new key. Start `linnet up`" in told.output
+    after = kept_keys(tmp_path)
+    assert after["LINNET_ENCRYPTION_KEYS"].endswith("," + before["LINNET_ENCRYPTION_KEYS"])
+    assert after["LINNET_DIGEST_KEY"] == before["LINNET_DIGEST_KEY"]
+    assert after["LINNET_ENCRYPTION_KEYS"] not in told.output
+    (tmp_path / "up.json").write_text(json.dumps({"pid": os.getpid()}))
+    with pytest.raises(Failure, match="end it first"):
+        renew_practice_keys(tmp_path, date(2026, 11, 27))
+    assert kept_keys(tmp_path) == after
 
 
 @pytest.mark.parametrize(
