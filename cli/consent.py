@@ -24,6 +24,9 @@ from messaging.consent_table import entries, events_of, verify
 PHONE = re.compile(r"\+[1-9]\d{6,14}")
 SCOPE = re.compile(r"all|marketing|transactional|program/.+")
 BY_STAFF = (Method.VERBAL, Method.EMAIL, Method.PAPER, Method.WEB)
+IN_LISTS = tuple(method for method in Method if method is not Method.ERASURE)
+"""All but what erasure itself leaves, which is never said and not in the ledger."""
+
 OWN_COLUMNS = frozenset({"recorded_at", "number", "gateway", "request_id", "due_by", "source"})
 """What no list of others' can say."""
 
@@ -205,7 +208,7 @@ def _from_row(
             phone=_checked(given.pop("phone", "")),
             direction=Direction(given.pop("direction", "grant")),
             scope=_scope(given.pop("scope", ALL)),
-            method=Method(given.pop("method", "import")),
+            method=_method(given.pop("method", Method.IMPORT)),
             actor=given.pop("actor", actor),
             recorded_at=now,
             captured_at=moment.astimezone(UTC) if moment else None,
@@ -221,6 +224,12 @@ def _checked(phone: str) -> str:
     if not PHONE.fullmatch(phone):
         raise Failure(f"{phone or 'nothing'} is not a number like +12125550100.")
     return phone
+
+
+def _method(method: str) -> Method:
+    if method not in IN_LISTS:
+        raise Failure(f"{method} is no method; use one of {', '.join(IN_LISTS)}.")
+    return Method(method)
 
 
 def _scope(scope: str) -> str:

@@ -14,7 +14,9 @@ from cli import copies
 from cli.failure import Failure
 from connectors.credentials import load_settings
 from database.pool import make_pool
+from events.records import KEPT_DAYS as EVENT_DAYS
 from messaging.clock import SystemClock
+from messaging.retention import STEPS as ENGINE_STEPS
 from messaging.retention_periods import RetentionPeriods
 from messaging.upkeep import due, prune
 from privacy import disk
@@ -22,6 +24,7 @@ from privacy.erasure import PATIENCE_SECONDS, PAUSE_SECONDS, erase, foresee
 from privacy.errors import ErasureBusy, WaitsOnDisk
 from privacy.export import as_text, export, write_files, write_private
 from privacy.retention import forget_unheard, unheard
+from privacy.steps import STEPS
 
 PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -165,10 +168,11 @@ async def retention(
         Failure: another process is doing this.
     """
     periods, now = load_settings(credentials).retention, SystemClock().now()
+    steps = (*ENGINE_STEPS, *STEPS)
     _show_periods(periods, console)
     async with make_pool(url, max_size=2) as pool:
         if not run:
-            rows = await due(pool, periods, now)
+            rows = await due(pool, periods, now, steps)
             _show({**rows, "people": await unheard(pool, periods, now)}, "would go", console)
             return
         with console.status("Forgetting") as status:
@@ -177,6 +181,7 @@ async def retention(
                 periods,
                 now,
                 lambda step, rows: status.update(f"{step}: {sum(rows.values()):,} rows so far"),
+                steps,
             )
             if gone is None:
                 raise Failure(
@@ -192,11 +197,13 @@ def _show_periods(periods: RetentionPeriods, console: Console) -> None:
     table = Table("class", "setting", "days", box=None)
     table.columns[2].justify = "right"
     for name, setting, days in (
-        ("texts, turns, receipts, events", "retention_days", periods.texts),
+        ("texts and what belongs to them", "retention_days", periods.texts),
         ("files of customers", "media_days", min(periods.media, periods.texts)),
         ("all fields of receipts, failed jobs", "raw_days", min(periods.raw, periods.texts)),
         ("people, with their consent", "people_days", periods.people),
-        ("audit of privacy", "audit_days", periods.audit),
+        ("audits of privacy and campaigns", "audit_days", periods.audit),
+        ("outgoing events", "", min(EVENT_DAYS, periods.texts)),
+        ("answers of the API", "", 1),
     ):
         table.add_row(name, setting, f"{days:,}")
     table.add_row("that somebody wants no texts", "", "for ever")

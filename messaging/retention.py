@@ -30,8 +30,15 @@ class Step:
     count: str
 
 
-def _drain(name: str, table: str, key: str, condition: str) -> Step:
-    """A table from which old rows are deleted as an index finds them, in no order."""
+def drain(name: str, table: str, key: str, condition: str) -> Step:
+    """A table from which old rows are deleted as an index finds them, in no order.
+
+    Args:
+        name: for people.
+        table: its name.
+        key: columns that tell its rows apart.
+        condition: of what is old.
+    """
     return Step(
         name=name,
         start=0,
@@ -92,17 +99,21 @@ WITH page AS (
     DELETE FROM text_event USING page WHERE outbound_id = page.id AND goes RETURNING 1
 ), texts AS (
     DELETE FROM outbound_text AS text USING page WHERE text.id = page.id AND goes
-    RETURNING conversation_id, text.created_at AS at
+    RETURNING text.id, conversation_id, text.created_at AS at
 ), {_LAST_TEXTS}
 SELECT (SELECT count(*) FROM texts) AS outbound_text, (SELECT count(*) FROM receipts) AS receipt,
     (SELECT count(*) FROM events) AS text_event,
+    (SELECT count(*) FROM opening WHERE outbound_id IN (SELECT id FROM texts)) AS opening,
+    (SELECT count(*) FROM notification WHERE text_id IN (SELECT id FROM texts)) AS notification,
     (SELECT CASE WHEN bool_or(old) AND count(*) = %(batch)s THEN max(seq) END FROM page) AS after
 """,
     count=f"""
 WITH old AS (SELECT id FROM outbound_text WHERE created_at < %(cutoff)s AND {CLOSED})
 SELECT (SELECT count(*) FROM old) AS outbound_text,
     (SELECT count(*) FROM receipt WHERE outbound_id IN (SELECT id FROM old)) AS receipt,
-    (SELECT count(*) FROM text_event WHERE outbound_id IN (SELECT id FROM old)) AS text_event
+    (SELECT count(*) FROM text_event WHERE outbound_id IN (SELECT id FROM old)) AS text_event,
+    (SELECT count(*) FROM opening WHERE outbound_id IN (SELECT id FROM old)) AS opening,
+    (SELECT count(*) FROM notification WHERE text_id IN (SELECT id FROM old)) AS notification
 """,
 )
 
@@ -227,8 +238,8 @@ STEPS = (
     OUTBOUND,
     INBOUND,
     EVENTS,
-    _drain("long_text", "long_text", "token", "expires_at < %(now)s"),
-    _drain(
+    drain("long_text", "long_text", "token", "expires_at < %(now)s"),
+    drain(
         "sent_body",
         "sent_body",
         "recipient, digest",
@@ -236,28 +247,28 @@ STEPS = (
             SELECT FROM outbound_text AS text WHERE text.id = ANY(text_ids)
                 AND text.state IN ('pending', 'sending', 'checking'))""",
     ),
-    _drain(
+    drain(
         "sender_cap",
         "sender_cap",
         "gateway, cap, starts_at",
         "starts_at < %(now)s - interval '3 days'",
     ),
-    _drain(
+    drain(
         "gateway_minute",
         "gateway_minute",
         "gateway, minute",
         "minute < %(now)s - interval '3 days'",
     ),
-    _drain("privacy_audit", "privacy_audit", "id", "at < %(audit_cutoff)s"),
-    _drain(
+    drain("privacy_audit", "privacy_audit", "id", "at < %(audit_cutoff)s"),
+    drain(
         "vendor_copy",
         "vendor_copy",
         "gateway, vendor_id",
         "erased_at < %(now)s - interval '30 days'",
     ),
-    _drain("gateway_health_change", "gateway_health_change", "id", "at < %(cutoff)s"),
-    _drain("reconciliation", "reconciliation", "id", "since < %(cutoff)s"),
-    _drain(
+    drain("gateway_health_change", "gateway_health_change", "id", "at < %(cutoff)s"),
+    drain("reconciliation", "reconciliation", "id", "since < %(cutoff)s"),
+    drain(
         "procrastinate_jobs",
         "procrastinate_jobs AS job",
         "id",

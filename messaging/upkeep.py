@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ async def prune(
     periods: RetentionPeriods,
     now: datetime,
     progress: Callable[[str, Mapping[str, int]], None] | None = None,
+    steps: Sequence[Step] = STEPS,
 ) -> Mapping[str, int] | None:
     """Delete what is older than it is to be kept.
 
@@ -43,6 +44,7 @@ async def prune(
         periods: for how long each class is kept.
         now: the time, UTC.
         progress: told after each batch in which something went: the step, and what is gone.
+        steps: what to forget, in order.
 
     Returns:
         What is gone, by name; None where another process is doing this.
@@ -51,7 +53,7 @@ async def prune(
         if connection is None:
             return None
         gone: Counter[str] = Counter()
-        for step in STEPS:
+        for step in steps:
             before = gone.total()
             await _take(connection, step, _values(periods, now), gone, progress)
             if gone.total() > before:
@@ -60,17 +62,20 @@ async def prune(
     return +gone
 
 
-async def due(pool: Pool, periods: RetentionPeriods, now: datetime) -> Mapping[str, int]:
+async def due(
+    pool: Pool, periods: RetentionPeriods, now: datetime, steps: Sequence[Step] = STEPS
+) -> Mapping[str, int]:
     """What ``prune`` would delete at this moment; nothing is changed.
 
     Args:
         pool: of connections.
         periods: for how long each class is kept.
         now: the time, UTC.
+        steps: what would be forgotten, in order.
     """
     found: Counter[str] = Counter()
     async with pool.connection() as connection:
-        for step in STEPS:
+        for step in steps:
             row = await (await connection.execute(step.count, _values(periods, now))).fetchone()
             found.update(row)
     return +found

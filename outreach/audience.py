@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import phonenumbers
 
 from messaging.errors import LinnetError
+from messaging.masking import mask_text
 
 BATCH = 2_000
 """Recipients that are handed on together."""
@@ -190,8 +191,8 @@ class CsvAudience:
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """The file's name."""
-        return {"csv": self._path.name}
+        """The file's name, numbers of phones masked."""
+        return {"csv": mask_text(self._path.name)}
 
     async def batches(self) -> AsyncIterator[list[Recipient]]:
         """As ``Audience``."""

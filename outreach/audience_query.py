@@ -12,6 +12,7 @@ import yaml
 
 from database.pool import Pool
 from messaging.errors import SettingsError
+from messaging.masking import mask_text
 from outreach.audience import BATCH, BadAudience, Recipient, Sieve, column_name
 
 AUDIENCES = Path("audiences.yml")
@@ -94,14 +95,15 @@ class QueryAudience:
         missing = [name for name in query.parameters if name not in values]
         unknown = [name for name in values if name not in query.parameters]
         if missing:
-            raise BadAudience(f"{query.name} needs --set {missing[0]}=...")
+            raise BadAudience(f"{query.name} needs a value for {missing[0]}")
         if unknown:
             raise BadAudience(f"{query.name} has no parameter {unknown[0]}")
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """The query's name and the values of its parameters."""
-        return {"query": self._query.name, "parameters": dict(self._values)}
+        """The query's name and the values of its parameters, numbers of phones masked."""
+        values = {name: mask_text(value) for name, value in self._values.items()}
+        return {"query": self._query.name, "parameters": values}
 
     async def batches(self) -> AsyncIterator[list[Recipient]]:
         """As ``Audience``."""

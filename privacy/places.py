@@ -10,6 +10,7 @@ Conditions are about ``%(phone)s`` (E.164) and ``%(digits)s`` (the same without 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from messaging.consent_chain import PERSONAL
 
@@ -26,6 +27,19 @@ ERASED = "Erased"
 """Stands for the name of somebody who was erased."""
 
 
+class Keep(StrEnum):
+    """Classes of retention: for how long rows are kept (docs/privacy.md)."""
+
+    TEXTS = "retention_days"
+    RAW = "raw_days"
+    PEOPLE = "people_days"
+    AUDIT = "audit_days"
+    EVENTS = "30 days"
+    BRIEFLY = "as long as it is of use"
+    COPIES = "30 days after the gateway deleted its copy"
+    FOR_EVER = "for ever"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A table, and what its columns hold; names are divided by blanks.
@@ -39,6 +53,7 @@ class Place:
         other: columns that say nothing of anybody without the others.
         change: what erasure writes into the rows; empty where it deletes them.
         order: of the rows in an export.
+        keep: for how long its rows are kept; None where they are not about what people do.
     """
 
     table: str
@@ -49,6 +64,7 @@ class Place:
     other: str = ""
     change: str = ""
     order: str = "1"
+    keep: Keep | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -74,112 +90,114 @@ _DELIVERED = f"(SELECT id FROM outgoing_event WHERE {_FACTS})"
 PLACES = (
     # -- what is about a text of ours or of theirs
     Place(
-        table="webhook_attempt",
+        table="webhook_attempt", keep=Keep.EVENTS,
         rows=f"delivery_id IN (SELECT id FROM webhook_delivery WHERE event_id IN {_DELIVERED})",
         content="answer", other="id delivery_id at outcome status milliseconds",
     ),
     Place(
-        table="webhook_delivery", rows=f"event_id IN {_DELIVERED}",
+        table="webhook_delivery", keep=Keep.EVENTS, rows=f"event_id IN {_DELIVERED}",
         other="id endpoint_id event_id order_key state attempts replayed next_attempt_at"
         " finished_at",
     ),
     Place(
-        table="outgoing_event", rows=_FACTS,
+        table="outgoing_event", keep=Keep.EVENTS, rows=_FACTS,
         content="facts", other="id type at source source_id", order="at",
     ),
     Place(
-        table="opening", rows=f"outbound_id IN {SENT}",
+        table="opening", keep=Keep.TEXTS, rows=f"outbound_id IN {SENT}",
         identifier="recipient", content="slots answers",
         other="outbound_id text_ids expires_at turn_id taken_up_at answers_closed_at",
     ),
     Place(
-        table="notification", rows=f"text_id IN {SENT}",
+        table="notification", keep=Keep.TEXTS, rows=f"text_id IN {SENT}",
         other="text_id id api_key_id template",
     ),
     Place(
-        table="campaign_recipient", rows="phone = %(phone)s",
+        table="campaign_recipient", keep=Keep.TEXTS, rows="phone = %(phone)s",
         identifier="phone", content="variables",
         other="campaign_id due_at state code text_ids enqueued_at",
     ),
     Place(
-        table="api_request", rows=NAMED.format(column="answer"),
+        table="api_request", keep=Keep.BRIEFLY, rows=NAMED.format(column="answer"),
         content="answer", other="api_key_id key digest status created_at",
     ),
     Place(
-        table="media_file", rows=f"inbound_id IN {TEXTS}",
+        table="media_file", keep=Keep.TEXTS, rows=f"inbound_id IN {TEXTS}",
         identifier="url sha256", content="content",
         derived="claimed_type content_type bytes refused",
         other="id inbound_id place created_at", order="created_at",
     ),
     Place(
-        table="receipt",
+        table="receipt", keep=Keep.TEXTS,
         rows=f"outbound_id IN {SENT} OR (outbound_id IS NULL AND {NAMED.format(column='raw')})",
         identifier="vendor_id raw",
         other="id gateway status vendor_status code received_at outbound_id",
     ),
     Place(
-        table="text_event", rows=f"outbound_id IN {SENT}",
+        table="text_event", keep=Keep.TEXTS, rows=f"outbound_id IN {SENT}",
         content="detail", other="id outbound_id at kind code",
     ),
     Place(
-        table="sent_body", rows="recipient = %(phone)s",
+        table="sent_body", keep=Keep.BRIEFLY, rows="recipient = %(phone)s",
         identifier="recipient", derived="digest", other="text_ids since",
     ),
     Place(
-        table="outbound_text", rows=IN_TALK,
+        table="outbound_text", keep=Keep.TEXTS, rows=IN_TALK,
         identifier="recipient vendor_id", content="body media subject",
         derived="segments error_code error_staff",
         other="id seq conversation_id turn_id position kind gateway sender state attempts checks"
         " created_at next_attempt_at expires_at first_attempt_at lease_until ask_at asks"
-        " vendor_status updated_at lane part parts resends accepted_at trace not_after counted_at",
+        " vendor_status updated_at lane part parts resends accepted_at trace not_after not_before"
+        " counted_at",
         order="seq",
     ),
     Place(
-        table="inbound_text", rows=IN_TALK,
+        table="inbound_text", keep=Keep.TEXTS, rows=IN_TALK,
         identifier="external_id", content="body media", derived="opt_out_type",
         other="id conversation_id gateway received_at turn_id trace",
     ),
     Place(
-        table="turn", rows=IN_TALK,
+        table="turn", keep=Keep.TEXTS, rows=IN_TALK,
         content="failure", derived="intent confidence policy rule",
         other="id conversation_id number state attempt handled_by started_at finished_at timings",
         order="started_at",
     ),
     Place(
-        table="tracker_event", rows=IN_TALK,
+        table="tracker_event", keep=Keep.PEOPLE, rows=IN_TALK,
         content="event", other="conversation_id position turn_id session_start",
         order="conversation_id, position",
     ),
     Place(
-        table="long_text", rows=IN_TALK,
+        table="long_text", keep=Keep.BRIEFLY, rows=IN_TALK,
         identifier="token", content="body", other="conversation_id created_at expires_at",
     ),
-    Place(table="phone_place", rows="phone = %(phone)s",
+    Place(table="phone_place", keep=Keep.PEOPLE, rows="phone = %(phone)s",
         identifier="phone", derived="zone state", other="source verified_at"),
     Place(
-        table="procrastinate_jobs", rows=f"{NAMED.format(column='args')} AND status <> 'doing'",
+        table="procrastinate_jobs", keep=Keep.RAW,
+        rows=f"{NAMED.format(column='args')} AND status <> 'doing'",
         content="args",
         other="id queue_name task_name lock status scheduled_at attempts queueing_lock priority"
         " abort_requested worker_id",
     ),
     Place(
-        table="conversation", rows="phone = %(phone)s",
+        table="conversation", keep=Keep.PEOPLE, rows="phone = %(phone)s",
         identifier="phone consent_request_id", content="menu prompt_expired",
         derived="opted_out_at unreachable_code consent_question",
         other="id gateway number created_at owner waiting_since turn_due_at lease_until"
         " prompt_expires_at delay_told_at last_text_at",
     ),
     # -- the business: times of its staff stay taken, and nobody knows by whom
-    Place(table="reminder", rows=f"appointment_id IN {VISITS}",
+    Place(table="reminder", keep=Keep.TEXTS, rows=f"appointment_id IN {VISITS}",
         other="id appointment_id kind location_id start due_at made_at text_ids refusal"
         " withdrawn_at"),
     Place(
-        table="requested_reminder", rows="phone = %(phone)s",
+        table="requested_reminder", keep=Keep.TEXTS, rows="phone = %(phone)s",
         identifier="phone key", content="words",
         other="due_at zone appointment_id before state created_at closed_at", order="created_at",
     ),
     Place(
-        table="practice_change", rows=f"appointment_id IN {VISITS}",
+        table="practice_change", keep=Keep.PEOPLE, rows=f"appointment_id IN {VISITS}",
         identifier="key", content="result", other="kind appointment_id created_at",
         order="created_at",
         # A key may be made of the number; nobody repeats this change any more.
@@ -189,18 +207,18 @@ PLACES = (
         f" 'customer_name', '{ERASED}')",
     ),
     Place(
-        table="appointment", rows=f"customer_id IN {CUSTOMERS}",
+        table="appointment", keep=Keep.PEOPLE, rows=f"customer_id IN {CUSTOMERS}",
         identifier="customer_name reference",
         other="id customer_id service_id location_id staff_id during state created_at updated_at",
         change=f"customer_name = '{ERASED}'",
     ),
     Place(
-        table="customer", rows="phone = %(phone)s",
+        table="customer", keep=Keep.PEOPLE, rows="phone = %(phone)s",
         identifier="phone name", other="id",
         change=f"phone = 'erased-' || id, name = '{ERASED}'",
     ),
     Place(
-        table="consent_event", rows="phone = %(phone)s",
+        table="consent_event", keep=Keep.PEOPLE, rows="phone = %(phone)s",
         identifier="phone vendor_id request_id ip user_agent subject",
         content="body disclosure source", derived="direction scope proof",
         other="id recorded_at number method actor captured_at zone disclosure_version gateway"
@@ -211,11 +229,13 @@ PLACES = (
     Place(table="alembic_version", other="version_num"),
     Place(table="api_key", other="id prefix name digest scopes created_by created_at expires_at"
         " revoked_by revoked_at last_used_at busy_until"),
-    Place(table="campaign", other="id name class text subject audience starts_at starts_on_clock"
+    Place(table="campaign", keep=Keep.AUDIT,
+        other="id name class text subject audience starts_at starts_on_clock"
         " expires_at per_minute also_opted_out state version created_by created_at edited_by"
         " paced_until"),
-    Place(table="campaign_approval", other="campaign_id version actor at"),
-    Place(table="campaign_event", other="id campaign_id at actor action version detail"),
+    Place(table="campaign_approval", keep=Keep.AUDIT, other="campaign_id version actor at"),
+    Place(table="campaign_event", keep=Keep.AUDIT,
+        other="id campaign_id at actor action version detail"),
     Place(table="closure", other="location_id day reason"),
     Place(table="consent_chain", other="single last_id hash"),
     Place(table="gateway_health", other="gateway weight changed_at trouble_at failures_in_row"
@@ -224,7 +244,7 @@ PLACES = (
     Place(table="gateway_minute", other="gateway minute sends errors slow"),
     Place(table="location", other="id key name address timezone"),
     Place(table="opening_hours", other="location_id weekday opens closes"),
-    Place(table="procrastinate_events", other="id job_id type at"),
+    Place(table="procrastinate_events", keep=Keep.RAW, other="id job_id type at"),
     Place(table="procrastinate_periodic_defers", other="id task_name defer_timestamp job_id"
         " periodic_id"),
     Place(table="procrastinate_workers", other="id last_heartbeat"),
@@ -239,9 +259,10 @@ PLACES = (
         " reason created_at failing_since not_before"),
     Place(table="webhook_secret", other="id endpoint_id secret retires_at"),
     # -- what erasure itself leaves: keyed hashes, and vendors' ids until their copies are gone
-    Place(table="suppression", other="phone_hash scope since key_id"),
-    Place(table="vendor_copy", other="gateway vendor_id noted_at asked_by erased_at"),
-    Place(table="privacy_audit", other="id at action actor phone_hash rows"),
+    Place(table="suppression", keep=Keep.FOR_EVER, other="phone_hash scope since key_id"),
+    Place(table="vendor_copy", keep=Keep.COPIES,
+        other="gateway vendor_id noted_at asked_by erased_at"),
+    Place(table="privacy_audit", keep=Keep.AUDIT, other="id at action actor phone_hash rows"),
 )  # fmt: skip
 
 PERSONAL_PLACES = tuple(place for place in PLACES if place.rows)

@@ -7,6 +7,7 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -33,12 +34,18 @@ from messaging.retention_periods import RetentionPeriods
 from messaging.spool import Spool
 from messaging.suppression import KEY, KEY_FILE
 from messaging.upkeep import prune
+from outreach.audience_query import QueryAudience, read_queries
+from outreach.campaign_runner import advance
+from outreach.requested import send_due
 from practice.appointments import book
+from practice.requested_reminders import request_reminder
 from privacy.erasure import erase, foresee
 from privacy.errors import ErasureBusy
 from privacy.export import export
 from privacy.places import PERSONAL_PLACES, PLACES
 from privacy.retention import forget_unheard, unheard
+from tests.integration.campaigning import NOON, plan, started
+from tests.integration.campaigning import desk as campaign_desk
 from tests.integration.engine import PHONE as OTHER
 from tests.integration.engine import Echo, rows, text_in, turn_worker, until
 from tests.integration.person import (
@@ -52,8 +59,9 @@ from tests.integration.person import (
     where,
 )
 from tests.integration.reminding import PHONE as VISITOR
-from tests.integration.reminding import Practice, desk, local
+from tests.integration.reminding import TEXTS, Practice, desk, local
 
+QUERIES = read_queries(Path(__file__).parents[2] / "audiences.yml")
 NOW = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
 SECRET = "a-key-of-thirty-two-characters-or-more"
 
@@ -244,9 +252,16 @@ async def test_who_was_erased_is_reminded_of_nothing(pool):
     practice, monday = Practice(pool), local(2026, 11, 23, 9)
     await practice.load(monday)
     for start in (local(2026, 11, 24, 9), local(2026, 11, 25, 9)):
-        await practice.book(start, monday)
+        visit = await practice.book(start, monday)
+    due = local(2026, 11, 24, 10)
+    async with pool.connection() as connection:
+        await request_reminder(
+            connection, "r1", phone=VISITOR, due_at=due, zone="America/New_York",
+            appointment_id=visit.id, now=monday,
+        )  # fmt: skip
     assert await practice.remind(monday) == 1
     await erase(pool, VISITOR, "Ana")
+    assert await send_due(pool, practice.desk, TEXTS, due) == 0
     assert await practice.remind(local(2026, 11, 24, 9, 30)) == 0
     await rows(
         pool, "UPDATE appointment SET state = 'missed', updated_at = upper(during) RETURNING 1"
@@ -255,6 +270,39 @@ async def test_who_was_erased_is_reminded_of_nothing(pool):
     await rows(pool, "UPDATE appointment SET state = 'kept' RETURNING 1")
     assert await practice.call_back(local(2027, 11, 25, 12)) == 0
     assert await rows(pool, "SELECT FROM outbound_text") == []
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_no_query_that_comes_along_finds_who_was_erased(pool, name):
+    practice, monday = Practice(pool), local(2026, 11, 23, 9)
+    await practice.load(monday)
+    await practice.book(local(2026, 11, 24, 9), monday)
+    if name == "away_for_a_year":
+        await rows(
+            pool,
+            "UPDATE appointment SET during = tstzrange(lower(during) - interval '2 years',"
+            " upper(during) - interval '2 years') RETURNING 1",
+        )
+
+    async def found() -> list[str]:
+        values = {"day": "2026-11-24"} if QUERIES[name].parameters else {}
+        audience = QueryAudience(pool, QUERIES[name], values, ("name",))
+        phones = [one.phone async for batch in audience.batches() for one in batch]
+        assert audience.report.rejected == 0
+        return phones
+
+    assert await found() == [VISITOR]
+    await erase(pool, VISITOR, "Ana")
+    assert await found() == []
+
+
+async def test_a_campaign_goes_on_without_who_was_erased(pool):
+    await started(pool, plan(), [VISITOR, OTHER])
+    await erase(pool, VISITOR, "Ana")
+
+    await advance(pool, campaign_desk(), NOON)
+    texts = await rows(pool, "SELECT recipient FROM outbound_text")
+    assert [row["recipient"] for row in texts] == [OTHER]
 
 
 # -- keys --------------------------------------------------------------------------------------
