@@ -16,7 +16,11 @@ MOST_SEGMENTS = 2
 @pytest.fixture(scope="package")
 def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
     """The practice, answered by the real assistant, which waits for YES and for bursts briefly."""
-    settings = {"LINNET_BURST_SECONDS": "0.3", "LINNET_CONFIRMATION_MINUTES": "0.4"}
+    settings = {
+        "LINNET_BURST_SECONDS": "0.3",
+        "LINNET_CONFIRMATION_MINUTES": "0.4",
+        "LINNET_QUIET_HOURS": "off",  # tests run at night too
+    }
     with Practice(tmp_path_factory.mktemp("practice"), free_port_base(), **settings) as up:
         yield up
 

@@ -23,7 +23,7 @@ DOWNTOWN = "Harbor Eye Care Downtown, 210 Water St, New York"
 LAKESIDE = "Harbor Eye Care Lakeside, 88 Lakeside Ave, New York"
 REFERENCE = r"HEC-[0-9A-Z]{4}"
 FRIDAY = 4
-FIRST_DAY = 21  # after the appointments of the sample business
+NEAR_DAY, FIRST_DAY = 11, 21  # after the appointments of the sample business
 # A number sends one text a second (IntelePeer: one in two), so the phones share out several.
 NUMBERS = {
     "twilio": [f"+1212555014{digit}" for digit in (2, 4, 5, 6, 7, 8, 9)],
@@ -47,7 +47,7 @@ class Practice(Stack):
         super().__init__(data_dir, port_base, **(ours | environ))
         self.phones: list[Phone] = []
         self._ours = {name: cycle(numbers) for name, numbers in NUMBERS.items()}
-        self._ahead = count(FIRST_DAY)
+        self._near, self._ahead = count(NEAR_DAY), count(FIRST_DAY)
 
     def phone(self, gateway: str = "twilio", number: str | None = None) -> Phone:
         """A phone; its texts are checked after the test."""
@@ -56,12 +56,17 @@ class Practice(Stack):
         self.phones.append(phone)
         return phone
 
-    def day(self) -> date:
-        """A working day, Monday to Friday, on which nobody has booked anything."""
+    def day(self, *, near: bool = False) -> date:
+        """A working day, Monday to Friday, on which nobody has booked anything.
+
+        Args:
+            near: within what a reminder may lie ahead.
+        """
+        ahead = self._near if near else self._ahead
         closed = {row["day"] for row in self.rows("SELECT day FROM closure")}
         today = datetime.now(ZoneInfo(NEW_YORK)).date()
         while True:
-            day = today + timedelta(days=next(self._ahead))
+            day = today + timedelta(days=next(ahead))
             if day.weekday() <= FRIDAY and day not in closed:
                 return day
 
@@ -72,7 +77,7 @@ class Practice(Stack):
         service: str = "eye_exam",
         location: str = "downtown",
     ) -> Appointment:
-        """Book as the front desk does, without a text."""
+        """Book as the front desk did two hours ago, without a text."""
 
         async def make() -> Appointment:
             async with make_pool(self.info["database_url"]) as pool, pool.connection() as opened:
@@ -84,7 +89,7 @@ class Practice(Stack):
                     service=service,
                     location=location,
                     start=start,
-                    now=datetime.now(UTC),
+                    now=datetime.now(UTC) - timedelta(hours=2),
                 )
 
         return asyncio.run(make())
