@@ -651,6 +651,8 @@ async def test_a_list_is_imported_and_what_has_no_proof_gets_no_marketing(
         ("phone\n+12125550100\n2125550101\n", "line 3: 2125550101 is not a number"),
         ("phone,captured_at\n+12125550100,yesterday\n", "line 2: Invalid isoformat"),
         ("phone,scope\n+12125550100,offers\n", "line 2: offers is not all, marketing"),
+        ("phone,method\n+12125550100,erasure\n", "line 2: erasure is no method; use one of keyw"),
+        ("phone,method\n+12125550100,carrier pigeon\n", "line 2: carrier pigeon is no method"),
     ],
 )
 async def test_of_a_list_with_a_fault_nothing_is_recorded(
