@@ -24,9 +24,10 @@ from outreach import campaign_actions, campaign_results, campaign_table
 from outreach.alerts import APPROVALS, missing_approvals
 from outreach.audience import Audience, CsvAudience, Report
 from outreach.audience_query import QueryAudience, read_queries
+from outreach.campaign_brief import Brief
 from outreach.campaign_preview import preview as foreseen
 from outreach.campaigns import Campaign, CampaignState, Plan
-from outreach.templates import NoticeClass, load_templates
+from outreach.templates import Templates, load_templates
 
 CLOCK = SystemClock()
 FOLLOW_SECONDS = 1.0
@@ -217,42 +218,19 @@ async def results(url: str, console: Console, name: str, csv: Path | None) -> No
 
 def _plan(wish: Wish, old: Plan | None, settings: Settings) -> Plan:
     """What is wanted; what is not said is as it was."""
-    text, kind, subject = wish.text, wish.kind, wish.subject
-    if text and wish.template:
-        raise Failure("Name --text or --template, not both.")
-    if wish.template:
-        template = load_templates()[wish.template]
-        text, subject = template.text, subject or template.subject
-        usual = template.notice_class
-        own = NoticeClass.TRANSACTIONAL if usual is NoticeClass.REMINDER else usual
-        if kind and kind != own:
-            raise Failure(f"{wish.template} is {own} in notices.yml; leave --class out.")
-        kind = own
-    # What is approved is exactly what will be said, so that these are filled in here.
-    for name, value in settings.common.items():
-        text = text.replace(f"{{{name}}}", value)
-    if old is None and not (text and kind):
-        raise Failure("Say what to text: --text and --class, or --template.")
-    if kind and kind not in set(NoticeClass):
-        raise Failure("A campaign is marketing, transactional or emergency.")
-    at = _moment(wish.at) if wish.at else None
-    until = _moment(wish.until) if wish.until else None
-    if until is not None and until.tzinfo is None:
-        raise Failure(f"{wish.until} has no zone; write it like 2026-12-01T20:00Z.")
-    base = old or Plan(wish.name, NoticeClass(kind), text, subject or wish.name)
-    plan = replace(
-        base,
-        notice_class=NoticeClass(kind) if kind else base.notice_class,
-        text=text or base.text,
-        subject=subject or base.subject,
-        expires_at=until or base.expires_at,
-        per_minute=wish.rate or base.per_minute,
-        also_opted_out=wish.also_opted_out or base.also_opted_out,
+    common = settings.common
+    brief = Brief(
+        text=wish.text,
+        template=wish.template,
+        kind=wish.kind,
+        subject=wish.subject,
+        starts=_moment(wish.at) if wish.at else None,
+        expires_at=_moment(wish.until) if wish.until else None,
+        per_minute=wish.rate or None,
+        also_opted_out=wish.also_opted_out,
     )
-    if at is None:
-        return plan
-    here = at.tzinfo is not None
-    return replace(plan, starts_at=at if here else None, starts_on_clock=None if here else at)
+    templates = load_templates(common=common) if wish.template else Templates({}, common)
+    return brief.plan(wish.name, templates, old)
 
 
 def _moment(written: str) -> datetime:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from prometheus_client import start_http_server
 
-from cli.failure import Failure
+from cli.metrics import serve_metrics
 from connectors.credentials import load_settings
 from database.url import database_url
 from messaging import tracing
@@ -34,21 +33,11 @@ def run(health_file: Path | None, metrics: tuple[str, int] | None) -> None:
     configure_logging("worker")
     settings = load_settings()
     if metrics is not None:
-        _serve_metrics(*metrics)
+        serve_metrics(*metrics)
     tracing.start("worker")
     work = run_worker(database_url(), settings.worker_plan, health_file=health_file)
     uvloop.run(_until_told(work))
     tracing.stop()
-
-
-def _serve_metrics(host: str, port: int) -> None:
-    try:
-        start_http_server(port, host)
-    except OSError as error:
-        raise Failure(
-            f"Metrics cannot be served at {host}, port {port}: {error.strerror}; "
-            "choose another --metrics-port."
-        ) from error
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

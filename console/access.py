@@ -41,4 +41,7 @@ async def _caller(
 
 MayWrite = Annotated[ApiKey, Security(_caller, scopes=[Scope.NOTIFICATIONS_WRITE.value])]
 MAY_READ = Security(_caller, scopes=[Scope.NOTIFICATIONS_READ.value])
+MayWriteCampaigns = Annotated[ApiKey, Security(_caller, scopes=[Scope.CAMPAIGNS_WRITE.value])]
+MayApproveCampaigns = Annotated[ApiKey, Security(_caller, scopes=[Scope.CAMPAIGNS_APPROVE.value])]
+MAY_READ_CAMPAIGNS = Security(_caller, scopes=[Scope.CAMPAIGNS_READ.value])
 MAY_READ_TEMPLATES = Security(_caller, scopes=[Scope.TEMPLATES_READ.value])

@@ -32,6 +32,9 @@ class Scope(StrEnum):
     NOTIFICATIONS_WRITE = "notifications:write"
     NOTIFICATIONS_READ = "notifications:read"
     TEMPLATES_READ = "templates:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_APPROVE = "campaigns:approve"
 
 
 class NameTaken(LinnetError):

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
-from console import notifications, previews, template_list
+from console import campaign_routes, notifications, previews, template_list
 from console.context import CONNECT_SECONDS, Context, Given
 from console.model import Model
 from console.openapi import document
@@ -58,6 +58,7 @@ def make_app(context: Context) -> FastAPI:
     app.include_router(previews.router)
     app.include_router(notifications.router)
     app.include_router(template_list.router)
+    app.include_router(campaign_routes.router)
     app.get(
         "/api/health",
         tags=["health"],

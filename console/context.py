@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from database.pool import Pool
 from messaging.clock import Clock
 from messaging.notices import NoticeDesk
 from messaging.prices import Prices
+from outreach.audience_query import Query
 from outreach.templates import Templates
 
 CONNECT_SECONDS = 2.0
@@ -29,6 +30,7 @@ class Context:
         prices: what each gateway charges, by its name.
         requests_per_minute: that a key may make.
         clock: for the time.
+        queries: that find recipients of campaigns, by name.
     """
 
     pool: Pool
@@ -37,6 +39,7 @@ class Context:
     prices: Mapping[str, Prices]
     requests_per_minute: int
     clock: Clock
+    queries: Mapping[str, Query] = field(default_factory=dict)
 
 
 def _context(request: Request) -> Context:

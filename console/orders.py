@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 import phonenumbers
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -95,11 +96,28 @@ Payload = Annotated[
 ]
 
 
-class _Checked(Model):
+def written_time(written: Any) -> Any:
+    """A time that is written as text, not counted in seconds.
+
+    Raises:
+        ValueError: it is not; says how it is written.
+    """
+    if not isinstance(written, str):
+        said = "write a time with its offset, as 2026-12-01T09:00:00-05:00"
+        raise ValueError(said)  # noqa: TRY004  what pydantic takes for an answer
+    return written
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(written_time)]
+
+
+class Checked(Model):
+    """What the API takes; a field that it does not know is refused."""
+
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-class ConversationOrder(_Checked):
+class ConversationOrder(Checked):
     """What an answer means, where the text begins a conversation."""
 
     answers: dict[AnswerWords, Payload] = Field(default_factory=dict, max_length=20)
@@ -107,10 +125,10 @@ class ConversationOrder(_Checked):
     slots: dict[Name, Any] = Field(default_factory=dict, max_length=50)
     """Of the assistant, as they are before it reads the answer."""
     expires_in: StrictInt = Field(default=THREE_DAYS, ge=60, le=LONGEST_CONVERSATION)
-    """Seconds for which an answer is understood as one to this text."""
+    """Seconds for which an answer is understood as one to this text, from `send_at` on."""
 
 
-class WordsOrder(_Checked):
+class WordsOrder(Checked):
     """What is to be said to whom: a template, or words of one's own with their class."""
 
     to: PhoneNumber
@@ -121,6 +139,8 @@ class WordsOrder(_Checked):
     sender: Name | None = Field(default=None, alias="from")
     """A number of ours; by default the one that the customer knows."""
     media: list[Address] = Field(default_factory=list, max_length=MOST_FILES)
+    send_at: Moment | None = None
+    """When it leaves at the earliest, 30 days ahead at most; by default at once."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -171,6 +191,7 @@ class WordsOrder(_Checked):
             body=self.words(templates),
             lane=kind.lane,
             subject=template.subject if template else None,
+            not_before=self.send_at and self.send_at.astimezone(UTC),
             media=tuple(Attachment(address) for address in self.media),
             number=self.sender,
         )
@@ -192,6 +213,7 @@ class NotificationOrder(WordsOrder):
                     "class": "reminder",
                     "text": "Harbor Eye Care: shall we call you about new lenses? Reply C.",
                     "conversation": {"answers": {"c": "/affirm"}, "expires_in": 86400},
+                    "send_at": "2029-12-31T09:00:00-05:00",
                     "not_after": "2030-01-01T12:00:00Z",
                 },
             ]
@@ -200,7 +222,7 @@ class NotificationOrder(WordsOrder):
 
     subject: Name | None = None
     """What it is about, as caps count; by default that of the template."""
-    not_after: AwareDatetime | None = None
+    not_after: Moment | None = None
     """When it is of no use any more, however long it was held."""
     conversation: ConversationOrder | None = None
     dry_run: StrictBool = False
@@ -232,12 +254,14 @@ class NotificationOrder(WordsOrder):
         talk = self.conversation
         opening = None
         if talk is not None:
-            opening = Opening(now + timedelta(seconds=talk.expires_in), talk.slots, talk.answers)
+            until = (self.send_at or now) + timedelta(seconds=talk.expires_in)
+            opening = Opening(until, talk.slots, talk.answers)
         return Notice(
             phone=notice.phone,
             body=notice.body,
             lane=notice.lane,
             subject=self.subject or notice.subject,
+            not_before=notice.not_before,
             not_after=self.not_after,
             opening=opening,
             media=notice.media,

@@ -8,7 +8,7 @@ ApiError
 ├── WrongMethod        405
 ├── Conflict           409  the rules forbid it; nothing was or will be sent
 ├── TooLarge           413
-├── WrongType          415  not application/json
+├── WrongType          415  not what this address takes
 ├── Invalid            422  readable, and wrong
 │   └── KeyReused      422  the idempotency key stands for another request
 ├── RateLimited        429  too many requests with one key
@@ -33,6 +33,9 @@ from starlette.exceptions import HTTPException
 
 from console.model import Model
 from messaging.errors import DatabaseUnavailable, LinnetError, UnknownSender
+from messaging.scheduling import WrongTime
+from outreach.audience import BadAudience
+from outreach.campaigns import BadCampaign, UnknownCampaign, WrongStep
 from outreach.templates import UnknownTemplate, WrongVariables
 
 log = structlog.get_logger(__name__)
@@ -154,11 +157,11 @@ class TooLarge(ApiError):
 
 
 class WrongType(ApiError):
-    """The body is not application/json."""
+    """The body is not what this address takes."""
 
     status = 415
     code = "api.wrong-type"
-    staff = "The other system sent something that is not JSON."
+    staff = "The other system sent something of another kind than is taken."
 
 
 class Invalid(ApiError):
@@ -199,6 +202,11 @@ STATUS: Mapping[type[LinnetError], int] = {
     UnknownTemplate: 422,
     WrongVariables: 422,
     UnknownSender: 422,
+    WrongTime: 422,
+    UnknownCampaign: 404,
+    WrongStep: 409,
+    BadCampaign: 422,
+    BadAudience: 422,
     DatabaseUnavailable: 503,
 }
 """Of errors that are not the API's own."""

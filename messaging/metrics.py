@@ -79,6 +79,12 @@ REMINDERS = Counter(
     ["kind", "outcome"],
 )
 
+CAMPAIGN_TEXTS = Counter(
+    "linnet_campaign_texts_total",
+    "Recipients of campaigns whose text was put into the outbox, or refused, by the code of that.",
+    ["kind", "outcome"],
+)
+
 # -- queues: read from the database by each worker (messaging/queue_metrics.py) --------------
 
 # Registered by whoever sets them: a process that never looks must not say that nothing waits.

@@ -9,6 +9,7 @@ kept with it, so that several workers are not faster than one.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from uuid import UUID
 import structlog
 
 from database.pool import Connection, Pool
+from messaging.metrics import CAMPAIGN_TEXTS
 from messaging.notice_batches import enqueue_many
 from messaging.notices import NoticeDesk, Refused
 from messaging.quiet_hours import HORIZON_DAYS, Held
@@ -102,6 +104,7 @@ async def advance(pool: Pool, desk: NoticeDesk, now: datetime) -> bool:
 
 async def _batch(pool: Pool, desk: NoticeDesk, id: int, now: datetime) -> int:
     """Hand over one batch; says how many recipients were looked at."""
+    outcomes: Counter[str] = Counter()
     async with pool.connection() as connection, connection.transaction():
         row = await (await connection.execute(CLAIM, {"id": id})).fetchone()
         if row is None:  # paused meanwhile, or another worker is at it
@@ -114,12 +117,14 @@ async def _batch(pool: Pool, desk: NoticeDesk, id: int, now: datetime) -> int:
         values = {"id": id, "now": now, "limit": min(BATCH, room)}
         due = await (await connection.execute(DUE, values)).fetchall() if room > 0 else []
         if due:
-            sent = await _hand_over(connection, desk, campaign, due, now)
-            base = max(row["paced_until"] or now, now)
-            await connection.execute(PACED, {"id": id, "until": base + sent * each})
+            outcomes = await _hand_over(connection, desk, campaign, due, now)
+            until = max(row["paced_until"] or now, now) + outcomes["enqueued"] * each
+            await connection.execute(PACED, {"id": id, "until": until})
         elif not waiting:
             await _end(connection, campaign, now)
-        return len(due)
+    for outcome, count in outcomes.items():
+        CAMPAIGN_TEXTS.labels(campaign.plan.notice_class, outcome).inc(count)
+    return len(due)
 
 
 async def _room(
@@ -144,8 +149,8 @@ async def _hand_over(
     campaign: Campaign,
     due: Sequence[Mapping[str, Any]],
     now: datetime,
-) -> int:
-    """Give recipients to the desk and note what became of each; says how many texts leave."""
+) -> Counter[str]:
+    """Give recipients to the desk and note what became of each; says how many fared how."""
     notices = [campaign.plan.notice(row["phone"], table.variables_of(row)) for row in due]
     fates = await enqueue_many(desk, connection, notices, now, hold=False)
     enqueued: dict[str, list[UUID]] = {}
@@ -172,7 +177,7 @@ async def _hand_over(
     if postponed:
         dues = {"phones": list(postponed), "dues": list(postponed.values())}
         await connection.execute(POSTPONED, {"id": campaign.id, **dues})
-    return len(enqueued)
+    return Counter({"enqueued": len(enqueued), **Counter(refused.values())})
 
 
 def _never(campaign: Campaign, held: Held, now: datetime) -> str | None:

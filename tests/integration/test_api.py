@@ -8,12 +8,13 @@ import re
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from prometheus_client import REGISTRY
 from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
@@ -193,6 +194,24 @@ async def test_an_answer_means_what_was_said(api, pool, database_url):
         await text_in(pool, "C")
         await until(lambda: asyncio.sleep(0, echo.turns))
     assert echo.turns[0].payload == "/affirm"
+
+
+async def test_a_text_for_later_is_held_followed_and_taken_back(api, pool, clock):
+    at = (clock.at + timedelta(days=2)).replace(microsecond=0)
+    there = at.astimezone(timezone(timedelta(hours=-5))).isoformat()
+    order = {**OWN, "send_at": there, "conversation": {"answers": {"c": "/affirm"}}}
+    shown = (await api.post("/api/notifications/preview", json={**OWN, "send_at": there})).json()
+    taken = (await api.post("/api/notifications", json=order)).json()
+    told = (await api.get(f"/api/notifications/{taken['id']}")).json()
+    for one in (shown, taken, told):
+        assert one["held"]["code"] == "scheduled"
+        assert "as asked" in one["held"]["reason"]
+        until_then = datetime.fromisoformat(one["held"]["until"]) - at
+        assert abs(until_then) < timedelta(seconds=30)
+    (opening,) = await rows(pool, "SELECT expires_at FROM opening")
+    assert opening["expires_at"] == at + timedelta(days=3)
+    gone = await api.post(f"/api/notifications/{taken['id']}/withdraw")
+    assert gone.json() == {"withdrawn": [taken["id"]], "stays": []}
 
 
 async def test_a_template_has_class_and_subject(api, pool):
@@ -427,6 +446,10 @@ BAD = {
     "file": ({**OWN, "media": ["/etc/passwd"]}, 422, "media.0: write an address"),
     "naive time": ({**OWN, "not_after": "2030-01-01T12:00:00"}, 422, "not_after: "),
     "over": ({**OWN, "not_after": "2020-01-01T12:00:00Z"}, 422, "not_after is over"),
+    "numeric time": ({**OWN, "send_at": 1893456000}, 422, "send_at: write a time with its offset"),
+    "send_at without offset": ({**OWN, "send_at": "2030-01-01T12:00:00"}, 422, "send_at: "),
+    "send_at over": ({**OWN, "send_at": "2020-01-01T12:00:00Z"}, 422, "leave it out"),
+    "too far": ({**OWN, "send_at": "2120-01-01T12:00:00Z"}, 422, "30 days ahead"),
     "emergency": ({**OWN, "class": "emergency"}, 422, "two people"),
     "emergency template": ({"to": PHONE, "template": "fire"}, 422, "two people"),
     "no meaning": ({"to": PHONE, "template": "due"}, 422, "say in conversation"),
@@ -491,6 +514,17 @@ ROUTES = {
     ("POST", "/api/notifications/{id}/withdraw"): Scope.NOTIFICATIONS_WRITE,
     ("POST", "/api/notifications/preview"): Scope.NOTIFICATIONS_READ,
     ("GET", "/api/templates"): Scope.TEMPLATES_READ,
+    ("GET", "/api/campaigns"): Scope.CAMPAIGNS_READ,
+    ("POST", "/api/campaigns"): Scope.CAMPAIGNS_WRITE,
+    ("GET", "/api/campaigns/{name}"): Scope.CAMPAIGNS_READ,
+    ("PUT", "/api/campaigns/{name}/recipients"): Scope.CAMPAIGNS_WRITE,
+    ("POST", "/api/campaigns/{name}/preview"): Scope.CAMPAIGNS_READ,
+    ("POST", "/api/campaigns/{name}/approve"): Scope.CAMPAIGNS_APPROVE,
+    ("POST", "/api/campaigns/{name}/start"): Scope.CAMPAIGNS_WRITE,
+    ("POST", "/api/campaigns/{name}/pause"): Scope.CAMPAIGNS_WRITE,
+    ("POST", "/api/campaigns/{name}/resume"): Scope.CAMPAIGNS_WRITE,
+    ("POST", "/api/campaigns/{name}/abort"): Scope.CAMPAIGNS_WRITE,
+    ("GET", "/api/campaigns/{name}/results"): Scope.CAMPAIGNS_READ,
 }
 
 
@@ -499,14 +533,17 @@ async def test_a_route_wants_its_scope_and_no_other(context, pool):
     async with serving(context) as client:
         for (method, path), wanted in ROUTES.items():
             address = path.replace("{id}", "019ab0d5-0000-7000-8000-000000000000")
-            body = {"json": OWN} if method == "POST" else {}
+            address = address.replace("{name}", "none")
+            body = {} if method == "GET" else {"json": OWN}
+            if address.endswith("none/abort"):
+                body = {}
             none = await client.request(method, address, **body)
             assert (none.status_code, none.json()["code"]) == (401, "api.unauthenticated")
             assert none.headers["www-authenticate"] == "Bearer"
             for scope, header in callers.items():
                 answer = await client.request(method, address, headers=header, **body)
                 if scope is wanted:
-                    assert answer.status_code in {200, 202, 404}
+                    assert answer.status_code in {200, 202, 404, 415, 422}
                 else:
                     assert (answer.status_code, answer.json()["code"]) == (
                         *(403, "api.scope-missing"),
@@ -594,6 +631,18 @@ async def test_without_the_database_nothing_is_done_and_it_says_so(context):
             assert (await client.get("/api/health")).status_code == 503
     finally:
         await gone.close()
+
+
+async def test_requests_are_counted_by_route_and_status(api):
+    def count(route, status):
+        labels = {"method": "GET", "route": route, "status": status}
+        return REGISTRY.get_sample_value("linnet_api_requests_total", labels) or 0
+
+    asked = ("/api/notifications/{id}", "404"), ("none", "404")
+    before = [count(*one) for one in asked]
+    await api.get("/api/notifications/019ab0d5-0000-7000-8000-000000000000")
+    await api.get("/api/nothing")
+    assert [count(*one) for one in asked] == [one + 1 for one in before]
 
 
 async def test_health_needs_no_key(context):

@@ -10,6 +10,7 @@ from itertools import permutations
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from connectors.credentials import load_settings
 from messaging.consent import Direction
@@ -183,6 +184,19 @@ async def test_who_opts_out_meanwhile_does_not_get_it(pool):
     assert (found, told) == ("running", {"enqueued": 199, "notice.opted-out": 1})
     text = (await rows(pool, f"{TEXTS} LIMIT 1"))[0]
     assert (text["recipient"], text["error_code"]) == (handed, "opted-out")
+
+
+async def test_who_is_texted_and_who_is_not_is_counted(pool):
+    def count(outcome):
+        labels = {"kind": "transactional", "outcome": outcome}
+        return REGISTRY.get_sample_value("linnet_campaign_texts_total", labels) or 0
+
+    outcomes = ("enqueued", "notice.opted-out")
+    before = [count(one) for one in outcomes]
+    await tell(pool, said(phones(1)[0], Direction.REVOKE))
+    await started(pool, plan(), phones(3))
+    await advance(pool, desk(), NOON)
+    assert [count(one) for one in outcomes] == [before[0] + 2, before[1] + 1]
 
 
 async def test_marketing_goes_only_to_who_agreed(pool):

@@ -57,6 +57,7 @@ NAMES = {
     "messaging.rule_files": (
         "HOLIDAYS HOURS courtesy parse_window parse_zone read_holidays read_rules"
     ),
+    "messaging.scheduling": "WrongTime leaves_at scheduled",
     "messaging.sealed": (
         "ANSWERS EVENT FAILURE FILE INBOUND_BODY MENU OUTBOUND_BODY PAGE_BODY PROMPT SLOTS SPOOLED"
         " is_session_start seal_event unseal_event"
@@ -80,6 +81,7 @@ NAMES = {
     "outreach.audience": (
         "Audience BATCH BadAudience CsvAudience KEPT_REJECTIONS Recipient Report Sieve column_name"
     ),
+    "outreach.campaign_brief": "Brief",
     "outreach.campaigns": (
         "BadCampaign CLASSES Campaign CampaignState Plan UnknownCampaign WrongStep moment_in"
     ),

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from connectors.credentials import SECTION, load_settings, settings_from
+from connectors.credentials import (
+    GENERAL,
+    KEYWORDS,
+    PRICES,
+    SECTION,
+    VENDORS,
+    WEIGHT,
+    load_settings,
+    settings_from,
+)
 from messaging.backlog import DelayNotice
 from messaging.consent import ConsentPolicy, OptOutScope
 from messaging.errors import SettingsError
@@ -392,3 +401,11 @@ def test_consent_goes_by_the_settings():
     for wrong in ({"double_opt_in": "maybe"}, {"opt_out_scope": "topic"}):
         with pytest.raises(SettingsError, match="expected"):
             settings_from(section(**wrong), {})
+
+
+def test_every_setting_is_told_of():
+    told = (ROOT / "docs/gateways.md").read_text(encoding="utf-8").split("## Settings")[1]
+    table = told.split("\n## ")[0]
+    own = [name for vendor in VENDORS.values() for name in vendor.keys]
+    for name in (*GENERAL, *PRICES, *WEIGHT, *KEYWORDS, *own):
+        assert f"`{name}`" in table, f"docs/gateways.md does not tell of {name}"
