@@ -91,12 +91,13 @@ class DeliveryWorker:
 
     async def _handle(self, text: ClaimedText) -> None:
         """Work on a text, with its ids in every line of the log."""
+        until = asyncio.get_running_loop().time() + self._policy.within
         with hiding(text.message.body), bound_contextvars(**ids(text)):
             try:
                 if text.check:
                     await self._sender.look_up(text)
                 elif not await self._gate.holds(text):
-                    await self._sender.send(text)
+                    await self._sender.send(text, until)
             except (psycopg.OperationalError, PoolTimeout) as error:
                 # The outcome could not be written: the lease ends and the text is looked up.
                 log.warning("delivery.database-away", error=type(error).__name__)

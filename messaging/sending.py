@@ -83,6 +83,11 @@ class DeliveryPolicy:
         """For vendors that answer a request within so many seconds, or never."""
         return cls(lease=timedelta(seconds=2 * seconds + 1), **others)
 
+    @property
+    def within(self) -> float:
+        """Seconds from the claim of a text within which its request must be over."""
+        return self.lease.total_seconds() * 0.9
+
     def resends(self, text: ClaimedText) -> bool:
         """Whether a text is sent again although nobody can tell whether it is out."""
         wanted = self.resend_replies if text.kind in REPLIES else self.resend_notices
@@ -129,8 +134,13 @@ class Sender:
         self._clock = clock
         self._ledger = Ledger(pool, clock)
 
-    async def send(self, text: ClaimedText) -> None:
+    async def send(self, text: ClaimedText, until: float) -> None:
         """Send a text.
+
+        Args:
+            text: claimed by this worker.
+            until: when the request must be over, on the clock of the event loop: before the lease
+                ends, since when somebody else may look the text up and send it again.
 
         Raises:
             psycopg.OperationalError: the database is away; the text will be looked up.
@@ -146,7 +156,7 @@ class Sender:
         with tracing.span(
             "delivery.send", {**ids(text), "segments": text.segments}, parent=text.trace
         ) as span:
-            outcome = await self._ask_to_send(gateway, text)
+            outcome = await self._ask_to_send(gateway, text, until)
             name, code = type(outcome).__name__.lower(), _code(outcome)
             span.set(outcome=name, code=code or None)
         seconds = time.perf_counter() - began
@@ -173,15 +183,14 @@ class Sender:
                 await store_fitted(connection, text.id, fitted, self._clock.now())
         return fitted.message
 
-    async def _ask_to_send(self, gateway: Gateway, text: ClaimedText) -> Outcome:
+    async def _ask_to_send(self, gateway: Gateway, text: ClaimedText, until: float) -> Outcome:
         """All that a text needs to leave, within the lease: its files looked at, its request."""
-        limit = self._policy.lease.total_seconds() * 0.9
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout_at(until):
                 message = await self._fitted(gateway, text)
                 return await gateway.send(message, self._desk.http)
         except TimeoutError:
-            return Unknown(f"{gateway.name} gave no answer within {limit:.0f} s")
+            return Unknown(f"{gateway.name} gave no answer within the lease of the text")
 
     async def _accepted(self, gateway: Gateway, text: ClaimedText, vendor_id: str) -> None:
         seconds = ask_delay(0, reports_status=gateway.capabilities.reports_status)
@@ -269,7 +278,7 @@ class Sender:
             return
         try:
             with tracing.span("delivery.look-up", ids(text), parent=text.trace) as span:
-                async with asyncio.timeout(self._policy.lease.total_seconds() * 0.9):
+                async with asyncio.timeout(self._policy.within):
                     found = await gateway.find(text.message, self._desk.http)
                 span.set(found=found is not None)
         except (LookUpFailed, TimeoutError) as error:

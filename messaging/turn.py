@@ -140,6 +140,10 @@ class TurnWorker:
         except (psycopg.OperationalError, PoolTimeout) as error:
             log.warning("turn.database-away", error=type(error).__name__)
             return 1.0
+        except Exception:
+            # Rasa would go on without anybody who answers; the next look may be a better one.
+            log.exception("turn.claim-broken")
+            return 1.0
         return idle
 
     def _done(self, task: asyncio.Task[None]) -> None:

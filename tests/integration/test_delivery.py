@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -19,6 +20,7 @@ from messaging.notice_texts import enqueue_notice
 from messaging.outcomes import settle
 from messaging.receipts import store_receipt
 from messaging.retry import SOON, Schedule
+from messaging.sending import DeliveryPolicy
 from messaging.states import TextState, rank
 from tests.integration.engine import (
     OURS,
@@ -304,3 +306,28 @@ async def test_the_order_of_states_is_the_same_in_python_and_in_the_database(poo
     for state in TextState:
         (row,) = await rows(pool, "SELECT text_state_rank(%(state)s) AS rank", state=str(state))
         assert row["rank"] == rank(state), state
+
+
+async def test_what_keeps_a_text_up_before_its_request_counts_against_the_lease(pool, database_url):
+    """Behind the lease somebody else looks it up, while the request might still arrive."""
+    loop, lease = asyncio.get_running_loop(), timedelta(seconds=2)
+    ended: asyncio.Future[float] = loop.create_future()
+
+    class Mute(ScriptedGateway):
+        async def send(self, message, http):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.set_result(loop.time())
+
+    policy = DeliveryPolicy(lease=lease, idle=timedelta(seconds=0.3))
+    await text_out(pool, "hi")
+    async with AsyncExitStack() as stack, pool.connection() as other:
+        async with other.transaction():
+            await other.execute("LOCK TABLE consent_event IN ACCESS EXCLUSIVE MODE")
+            worker = delivery_worker(pool, database_url, Mute(), policy=policy)
+            await stack.enter_async_context(worker)
+            await until(lambda: rows(pool, "SELECT FROM outbound_text WHERE attempts = 1"))
+            began = loop.time()
+            await asyncio.sleep(lease.total_seconds() / 2)
+        assert await ended - began < lease.total_seconds()

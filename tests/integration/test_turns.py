@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+import messaging.turn
 from connectors.gateways.base import Inbound
 from messaging.assistant import Answer, Option, Prompt, Reply, TurnInput
 from messaging.clock import TimeOrderedIds
@@ -358,6 +359,19 @@ async def test_any_body_is_stored_and_answered(pool, database_url, body):
         await text_in(pool, body)
         await replies(pool, 1)
     assert len(assistant.turns) == 1
+
+
+async def test_who_could_not_look_for_a_turn_looks_again(pool, database_url, monkeypatch):
+    """Rasa would go on without anybody who answers."""
+
+    async def broken(*_given: object) -> None:
+        monkeypatch.setattr(messaging.turn, "claim", claim)
+        raise ValueError
+
+    monkeypatch.setattr(messaging.turn, "claim", broken)
+    async with turn_worker(pool, database_url, Echo()):
+        await text_in(pool, "hi")
+        await replies(pool, 1)
 
 
 async def test_a_stored_text_says_whether_it_was_new(pool):
