@@ -6,7 +6,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -128,6 +128,8 @@ def _json(value: object) -> object:
         return {"from": _json(value.lower), "until": _json(value.upper)}
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return f"PT{value.total_seconds():.0f}S"
     if isinstance(value, list):
         return [_json(one) for one in value]
     return str(value) if isinstance(value, UUID) else value

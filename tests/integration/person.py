@@ -59,9 +59,9 @@ UPDATE conversation SET menu = '[{"title": "quokka", "payload": "/x"}]',
 UPDATE turn SET state = 'failed', failure = '{"detail": "itchy zebra"}' WHERE number = 1;
 INSERT INTO reminder (appointment_id, kind, location_id, start, due_at, made_at, refusal)
     SELECT id, '24h', location_id, lower(during), now(), now(), 'notice.opted-out' FROM appointment;
-INSERT INTO requested_reminder (key, phone, due_at, zone, words, appointment_id, created_at)
+INSERT INTO requested_reminder (key, phone, due_at, zone, words, appointment_id, before, created_at)
     SELECT 'remind', customer.phone, now(), 'America/New_York', 'the itchy zebra', appointment.id,
-        now()
+        interval '2 hours', now()
     FROM appointment JOIN customer ON customer.id = customer_id;
 INSERT INTO outgoing_event (type, at, source, source_id, facts)
     SELECT 'message.received', now(), 'inbound_text', id::text, '{"reason": "zebra"}'

@@ -81,7 +81,15 @@ def logged() -> list[tuple[str, ast.Call]]:
     """Every call of a logger of ours, and where it stands."""
     files = [
         file
-        for folder in ("messaging", "connectors", "console", "database", "outreach")
+        for folder in (
+            "messaging",
+            "connectors",
+            "console",
+            "database",
+            "events",
+            "outreach",
+            "privacy",
+        )
         for file in sorted((ROOT / folder).rglob("*.py"))
     ]
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import zipfile
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -41,7 +42,7 @@ from practice.appointments import book
 from practice.requested_reminders import request_reminder
 from privacy.erasure import erase, foresee
 from privacy.errors import ErasureBusy
-from privacy.export import export
+from privacy.export import as_text, export
 from privacy.places import PERSONAL_PLACES, PLACES
 from privacy.retention import forget_unheard, unheard
 from tests.integration.campaigning import NOON, plan, started
@@ -537,16 +538,36 @@ async def test_an_export_has_all_that_is_known(pool, person):
     told = await export(pool, PHONE, "Ana", NOW)
     assert (told["version"], told["phone"]) == (1, PHONE)
     assert told["tables"].keys() == {place.table for place in PERSONAL_PLACES}
-    text = json.dumps(told)
+    text = as_text(told)
+    assert json.loads(text) == told
     assert all(word in text for word in WORDS if word != "wombat")
     (first, *_) = told["tables"]["inbound_text"]
     assert (first["body"], first["gateway"]) == ("my itchy zebra", "twilio")
     (visit,) = told["tables"]["appointment"]
     assert visit["customer_name"] == "Rosalind Ames"
     assert visit["during"].keys() == {"from", "until"}
+    (asked_for,) = told["tables"]["requested_reminder"]
+    assert (asked_for["words"], asked_for["before"]) == ("the itchy zebra", "PT7200S")
+    assert told["tables"]["opening"][0]["answers"] == {"zebra": "/yes"}
+    assert told["tables"]["campaign_recipient"][0]["variables"] == {"name": "Rosalind"}
     (audit,) = await rows(pool, "SELECT * FROM privacy_audit")
     assert (audit["action"], audit["actor"]) == ("export", "Ana")
     assert audit["rows"]["inbound_text"] == 2
+
+
+async def test_the_documentation_has_every_member_of_an_export(pool, person):
+    text = (Path(__file__).parents[2] / "docs/privacy.md").read_text(encoding="utf-8")
+    _, _, section = text.partition("## Export\n")
+    members, _, tables = section.partition("\n## ")[0].partition("| In `tables` |")
+    told = await export(pool, PHONE, "Ana", NOW)
+    assert first_names(members) == set(told)
+    assert first_names(tables) == {place.table for place in PERSONAL_PLACES}
+
+
+def first_names(table: str) -> set[str]:
+    """What is in backquotes in the first column of a table."""
+    firsts = re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)
+    return {name for first in firsts for name in re.findall(r"`(\w+)`", first)}
 
 
 async def test_an_export_of_what_is_sealed_can_be_read(pool, sealing, database_url):

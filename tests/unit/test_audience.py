@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tracemalloc
 
 import pytest
 
 from outreach.audience import BadAudience, CsvAudience
+from outreach.audience_query import Query, QueryAudience
 from outreach.campaign_results import harmless
 
 ONE, TWO = "+12125550100", "+12125550101"
@@ -117,6 +119,20 @@ def test_a_long_list_is_not_read_at_once(tmp_path):
     assert sum(sizes) == 10_000
     assert max(sizes) <= 2_000
     assert peak < path.stat().st_size / 2
+
+
+def test_the_record_of_an_audience_has_no_numbers(tmp_path):
+    path = tmp_path / "for +12125550100.csv"
+    path.write_text("phone,name\n+12125550100,\n212555010,Ann\n+12125550101,Bo\n")
+    audience = CsvAudience(path, ("name",))
+    asyncio.run(anext(audience.batches()))
+    assert audience.report.rejected == 2
+    query = Query("q", "", "SELECT 1", ("day", "phone"))
+    values = {"day": "2026-12-24", "phone": "+12125550100"}
+    by_query = QueryAudience(None, query, values, ())
+    record = json.dumps([audience.source, audience.report.as_json(), by_query.source])
+    assert "2026-12-24" in record
+    assert "55501" not in record
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
