@@ -84,22 +84,66 @@ async def test_the_examples_work_as_they_are_written(pool, database_url, tmp_pat
     with running(database_url, port, tmp_path / "log"):
         done = ran(["bash", "-c", script], database_url)
     assert done.returncode == 0, done.stdout + done.stderr
-    texts = await rows(pool, "SELECT body, state, recipient FROM outbound_text")
+    texts = await rows(pool, "SELECT body, state, recipient FROM outbound_text ORDER BY seq")
     assert texts == [
         {
             "body": "Harbor Eye Care: your glasses can be picked up at Lakeside. "
             "Bring order number 1077.",
             "state": "failed",  # taken back
             "recipient": PHONE,
-        }
+        },
+        {
+            "body": "Harbor Eye Care: time for your drops.",
+            "state": "pending",  # until tomorrow
+            "recipient": PHONE,
+        },
+    ]
+    assert await rows(pool, "SELECT name, state FROM campaign") == [
+        {"name": "spring", "state": "running"}
     ]
     log = (tmp_path / "log").read_text()
     lines = [json.loads(line) for line in log.splitlines()]
     routes = [line.get("route") for line in lines if line["event"] == "api.answered"]
-    assert routes.count("/api/notifications") == 3
-    for secret in (PHONE, PHONE[1:], "lk_", "glasses", "1077"):
+    assert routes.count("/api/notifications") == 4
+    for secret in (PHONE, PHONE[1:], "555-0100", "Dana", "lk_", "glasses", "drops", "1077"):
         assert secret not in log
     assert {line["process"] for line in lines} == {"console"}
+
+
+async def test_a_list_that_is_too_long_is_refused_before_it_is_kept(pool, database_url, tmp_path):
+    port = free_port_base()
+    log = tmp_path / "log"
+    shown = StringIO()
+    await keys.make(
+        database_url,
+        "crm",
+        ("campaigns:write",),
+        by="ann",
+        expires="",
+        now=datetime.now(UTC),
+        console=Console(file=shown, width=200),
+    )
+    secret = shown.getvalue().split()[-1]
+    address = f"http://127.0.0.1:{port}/api/campaigns/spring/recipients"
+    order = {"name": "spring", "class": "transactional", "text": "Hello, {name}."}
+    with running(database_url, port, log):
+        async with httpx.AsyncClient() as client:
+
+            async def send(megabytes: int, key: str) -> httpx.Response:
+                async def content():
+                    for _ in range(megabytes):
+                        yield b"x" * 1_048_576
+
+                header = {"Authorization": f"Bearer {key}", "Content-Type": "text/csv"}
+                return await client.put(address, content=content(), headers=header)
+
+            named = {"Authorization": f"Bearer {secret}"}
+            whole = address.removesuffix("/spring/recipients")
+            assert (await client.post(whole, json=order, headers=named)).status_code == 201
+            # An answer, however much was still to come.
+            assert (await send(7, "none")).status_code == 401
+            assert (await send(12, secret)).status_code == 413
+            assert (await send(1, secret)).status_code == 422
 
 
 async def test_the_example_in_python_works(pool, database_url):
