@@ -84,6 +84,18 @@ AGAIN = """
 UPDATE webhook_delivery SET next_attempt_at = %(at)s
 WHERE id = %(id)s AND attempts = %(attempts)s AND state = 'pending'
 """
+# What waits behind one that failed is not due before it. Else every look for what is due would
+# pass over all of it: 0.3 s each second for 50,000, while an endpoint is down. It waits for nobody.
+BEHIND = """
+UPDATE webhook_delivery SET next_attempt_at = %(at)s WHERE id IN (
+    SELECT later.id FROM webhook_delivery AS own
+    JOIN webhook_delivery AS later USING (endpoint_id, order_key)
+    WHERE own.id = %(id)s AND own.attempts = %(attempts)s AND own.state = 'pending'
+        AND own.attempts < %(overtaken)s
+        AND later.state = 'pending' AND later.id > own.id AND later.next_attempt_at < %(at)s
+        AND (later.replayed OR NOT own.replayed)
+    FOR UPDATE OF later SKIP LOCKED)
+"""
 WELL = """
 UPDATE webhook_endpoint SET failing_since = NULL
 WHERE id = %(endpoint)s AND failing_since IS NOT NULL
@@ -216,7 +228,9 @@ async def failed(
         await connection.execute(UNWELL, {"endpoint": endpoint, "now": now, "until": until})
         if delay is not None:
             again = now + timedelta(seconds=delay)
-            await connection.execute(AGAIN, _own(delivery, now) | {"at": again})
+            values = _own(delivery, now) | {"at": again, "overtaken": OVERTAKEN_AFTER}
+            await connection.execute(AGAIN, values)
+            await connection.execute(BEHIND, values)
             return False
         await connection.execute(FINISHED, _own(delivery, now) | {"state": "dead"})
         values = {"endpoint": endpoint, "now": now, "failing": FAILING}

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 import events.jobs
 import messaging.jobs
-from events.deliveries import LEASE
+from events.deliveries import LEASE, wanting
 from events.dispatch import AT_ONCE, Dispatcher
 from events.endpoints import pause, resume, rotate
 from events.posting import Poster
@@ -355,6 +355,19 @@ async def test_behind_one_that_fails_the_next_wait_for_two_more_attempts(pool, h
         await deliver(pool, clock)
     bodies = [one.payload["data"]["body"] for one in hook.came]
     assert bodies == ["poison", "poison", "poison", "later"]
+
+
+async def test_what_waits_behind_one_that_failed_is_not_looked_at_before_it(pool, hook, clock):
+    await endpoint_at(pool, hook.url)
+    for number in range(6):
+        await text_in(pool, "Hello", phone=f"+121255501{number % 2:02}")
+    hook.answers = [Response(status_code=500), Response(status_code=500)]
+    await deliver(pool, clock)
+    clock.turn(seconds=4)
+    assert await wanting(pool, clock.now()) == []
+    clock.turn(seconds=2)
+    await deliver(pool, clock)
+    assert {state for state, _ in await states(pool)} == {"delivered"}
 
 
 async def test_what_is_replayed_and_fails_again_holds_up_only_what_is_replayed(pool, hook, clock):
