@@ -73,6 +73,10 @@ CREATE FUNCTION take_reminders_back(ids uuid[], reason text) RETURNS void LANGUA
 DECLARE
     gone uuid[];
 BEGIN
+    -- Most changes are of what nobody was texted about: they wait for nobody who works on texts.
+    IF cardinality(ids) = 0 THEN
+        RETURN;
+    END IF;
     -- Whoever is just claiming one of them is waited for: it is under way then, and stays, but is
     -- not tried again. In one order for everybody, so that two transactions do not wait for each
     -- other.
