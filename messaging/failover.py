@@ -75,7 +75,8 @@ SELECT id, now(), 'moved', gateway, %(detail)s FROM outbound_text WHERE id = %(t
 
 _MOVED = """
 UPDATE outbound_text SET gateway = %(gateway)s, sender = %(number)s, state = 'pending',
-    lease_until = NULL, first_attempt_at = NULL, checks = 0, next_attempt_at = now(),
+    lease_until = NULL, first_attempt_at = NULL, checks = 0,
+    next_attempt_at = greatest(now(), not_before),
     error_code = NULL, error_staff = NULL, updated_at = now()
 """
 
@@ -185,7 +186,7 @@ async def move(
         attempt: see ``may_move``.
 
     Returns:
-        Whether it moved; it then waits at the other gateway, to be sent at once.
+        Whether it moved; it then waits at the other gateway, to be sent at once or at its time.
     """
     try:
         async with pool.connection() as connection, connection.transaction():

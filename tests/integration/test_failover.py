@@ -301,6 +301,21 @@ async def _count(pool, state: str, wanted: int) -> bool:
     return len(await rows(pool, query, state=state)) == wanted
 
 
+async def test_a_text_for_a_later_time_moves_and_still_waits_for_it(pool):
+    id = await text_out(pool, "hi")
+    await rows(
+        pool,
+        """UPDATE outbound_text SET not_before = now() + interval '1 day',
+        next_attempt_at = now() + interval '1 day' RETURNING id""",
+    )
+    assert await failover(pool).relieve({"twilio": 0, "intelepeer": 100}) == 1
+    (text,) = await rows(
+        pool,
+        "SELECT id, gateway, next_attempt_at = not_before AS waits FROM outbound_text",
+    )
+    assert text == {"id": id, "gateway": "intelepeer", "waits": True}
+
+
 @pytest.mark.parametrize(
     "weights",
     [
