@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -10,9 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 import cli.copies
 import cli.privacy
+from cli import main
+from cli.failure import Failure
 from connectors.gateways.base import Accepted, Inbound, Outbound
 from connectors.gateways.twilio import TwilioGateway, TwilioSettings
 from database.alone import alone
@@ -251,6 +255,25 @@ async def test_somebody_is_erased_here_and_there(pool, database_url, carrier, co
     )
     assert "3 copies were deleted at gateways." in console.export_text()
     assert shown(carrier) == 0
+
+
+async def test_the_command_line(pool, database_url, carrier, credentials, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    async def linnet(*given: str):
+        return await asyncio.to_thread(CliRunner().invoke, main.app, ["privacy", *given])
+
+    await exchanged(pool, carrier, 3)
+    erased = await linnet("erase", PHONE, "--as", "Ana", "--yes")
+    assert "Gateways have copies of 3 texts" in erased.output
+    both = await linnet("copies", "--at-gateway", "--erased", "twilio")
+    assert isinstance(both.exception, Failure)
+    assert shown(carrier) == 3
+    assert len((await linnet("copies")).output.splitlines()) == 3
+    told = await linnet("copies", "--at-gateway", "--as", "Bea")
+    assert "3 copies were deleted at gateways." in told.output
+    assert shown(carrier) == 0
+    assert await audited(pool) == [("Bea", 3)]
 
 
 async def test_what_is_wrong_in_the_settings_is_told_before_anything_is_erased(
