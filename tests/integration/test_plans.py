@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from connectors.gateways.base import Receipt, Status
+from console.api_keys import Scope, create
+from console.notification_table import page
 from database.pool import Pool, make_pool
 from messaging.delivery_table import Queue
 from messaging.lanes import Lane
@@ -61,3 +63,37 @@ async def test_a_plan_for_small_tables_is_not_kept_for_large_ones(database_url):
         after = await read_whole(pool)
     grown = ("outbound_text", "receipt", "text_event", "conversation")
     assert {name: after[name] - before[name] for name in grown} == dict.fromkeys(grown, 0)
+
+
+NOTIFICATIONS = """
+WITH old AS (
+    INSERT INTO outbound_text (id, conversation_id, kind, gateway, sender, recipient, body,
+        segments, vendor_id, state, created_at, next_attempt_at, expires_at, updated_at)
+    SELECT (lpad(to_hex(number), 12, '0') || '70008000000000000000')::uuid,
+        (SELECT id FROM conversation LIMIT 1), 'notice', 'twilio', '+1', '+1', 'hi', 1,
+        CASE WHEN number NOT IN (3, 5000) THEN 'V' || number END,
+        CASE WHEN number IN (3, 5000) THEN 'pending' ELSE 'delivered' END, now(), now(), now(),
+        now()
+    FROM generate_series(1, 10000) AS number
+    RETURNING id
+)
+INSERT INTO notification (text_id, id, api_key_id) SELECT id, id, %(key)s FROM old RETURNING id
+"""
+LOOKED_AT = """
+SELECT sum(seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_xact_user_tables
+WHERE relname IN ('notification', 'outbound_text')
+"""
+
+
+async def test_few_notifications_that_wait_are_found_among_many(pool):
+    await fill(pool, Lane.REPLY, 1)
+    async with pool.connection() as connection:
+        key, _ = await create(connection, "crm", list(Scope), by="ann", now=NOW)
+    await rows(pool, NOTIFICATIONS, key=key.id)
+    async with pool.connection() as connection:
+        await connection.execute("ANALYZE notification, outbound_text")
+        async with connection.transaction():
+            found = await page(connection, to=None, state="pending", after=None, limit=21)
+            counted = await (await connection.execute(LOOKED_AT)).fetchone()
+    assert len(found) == 2
+    assert counted["rows"] < 50
