@@ -89,6 +89,15 @@ def test_create_and_fetch(client, simulator):
     ]
 
 
+def test_delete(client):
+    made = client.messages.create(to=PHONE, from_=NUMBER, body="forget me")
+    _until_delivered(made)
+    assert made.delete()
+    with pytest.raises(TwilioRestException) as refused:
+        made.fetch()
+    assert refused.value.code == 20404
+
+
 def test_media(client):
     url = "https://example.com/map.png"
     made = client.messages.create(to=PHONE, from_=NUMBER, media_url=[url, url])
