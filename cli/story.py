@@ -80,5 +80,7 @@ def now(story: Story) -> str:
     told = f"Now {story.state}{code} after {tried}."
     if story.state == "pending":
         due, until = story.next_attempt_at.astimezone(), story.expires_at.astimezone()
-        told += f" It leaves at {due:%H:%M:%S} or later, or not at all after {until:%b %d %H:%M}."
+        told += (
+            f" It leaves at {due:%b %d %H:%M:%S} or later, or not at all after {until:%b %d %H:%M}."
+        )
     return f"{told} {story.staff}" if story.staff else told
