@@ -33,6 +33,7 @@ PATHS = {
     "rasa": "/webhooks/sms/",
     "actions": "/health",
     "simulator": "/health",
+    "console": "/api/health",
 }
 """Where each process says that it is well, in the order of their ports."""
 
