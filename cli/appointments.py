@@ -52,7 +52,7 @@ async def show_day(
             soft_wrap=True,
         )
     if not found:
-        console.print("None.")
+        console.print("No appointments on that day.")
 
 
 async def mark_attendance(

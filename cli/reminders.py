@@ -22,7 +22,7 @@ async def show(
     show_numbers: bool,
     console: Console,
 ) -> None:
-    """Print what is due next, and what was texted or refused.
+    """Print what is due next, and what was texted or refused, on the clocks of the locations.
 
     Args:
         url: of the database.
@@ -38,13 +38,13 @@ async def show(
     phone = str if show_numbers else mask_number
     lines = ["Due:"] if next_ones else ["Due: none."]
     lines += [
-        f"  {one.at.astimezone():%b %d %H:%M}  {one.kind:<6}  {one.reference}  "
+        f"  {when(one.at, one.zone):<18}  {one.kind:<6}  {one.reference}  "
         f"{phone(one.phone)}  for {when(one.start, one.zone)}"
         for one in next_ones
     ]
     lines += ["Texted or refused:"] if past_ones else ["Texted or refused: none."]
     lines += [
-        f"  {one.at.astimezone():%b %d %H:%M}  {one.kind:<6}  {one.reference}  "
+        f"  {when(one.at, one.zone):<18}  {one.kind:<6}  {one.reference}  "
         f"{phone(one.phone)}  {one.outcome}{f', text {short(one.text_id)}' if one.text_id else ''}"
         for one in past_ones
     ]

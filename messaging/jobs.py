@@ -40,11 +40,11 @@ log = structlog.get_logger(__name__)
 # It tells each start and end of each job at INFO, a few lines every minute.
 logging.getLogger("procrastinate").setLevel(logging.WARNING)
 
-CONCURRENCY = 5
-"""Jobs of one process at the same time: two that take long, two that deliver events (for a few
-seconds of each minute; else one), and the rescue."""
+CONCURRENCY = 8
+"""Jobs of one process at the same time. At night several take long (upkeep, reconciliation, what
+is to be forgotten), two may deliver events; reminders and the rescue wait for none of them."""
 
-CONNECTIONS = 6
+CONNECTIONS = 9
 """Of one process at most; one while nothing is done."""
 
 LONGEST_SECONDS = 2 * 3_600.0

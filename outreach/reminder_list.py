@@ -25,9 +25,11 @@ WHERE appointment.state IN ('booked', 'confirmed')
 
 TOLD = """
 SELECT reminder.made_at, reminder.kind, appointment.reference, customer.phone, reminder.refusal,
-    reminder.withdrawn_at IS NOT NULL AS withdrawn, text.id AS text_id, text.state, text.error_code
+    reminder.withdrawn_at IS NOT NULL AS withdrawn, text.id AS text_id, text.state, text.error_code,
+    location.timezone AS zone
 FROM reminder
 JOIN appointment ON appointment.id = reminder.appointment_id
+JOIN location ON location.id = appointment.location_id
 JOIN customer ON customer.id = appointment.customer_id
 LEFT JOIN outbound_text AS text ON text.id = reminder.text_ids[1]
 WHERE reminder.made_at > %(since)s
@@ -68,6 +70,7 @@ class Told:
         outcome: the state of the text, ``withdrawn``, ``forgotten`` where the text is no longer
             kept, or the code of the refusal.
         text_id: of the text, its first part; None where there is none.
+        zone: IANA name of the zone of the appointment's location.
     """
 
     at: datetime
@@ -76,6 +79,7 @@ class Told:
     phone: str
     outcome: str
     text_id: UUID | None
+    zone: str
 
 
 async def coming(connection: Connection, now: datetime, within: timedelta) -> list[Coming]:
@@ -113,6 +117,7 @@ async def told(connection: Connection, since: datetime) -> list[Told]:
             row["phone"],
             _outcome(row),
             row["text_id"],
+            row["zone"],
         )
         async for row in rows
     ]

@@ -46,7 +46,7 @@ async def test_a_day_is_shown_with_numbers_masked(practice, database_url):
     await show_day(day=day + DAY, **more)
     shown, none = lines(console)
     assert PHONE in shown
-    assert none == "None."
+    assert none == "No appointments on that day."
 
 
 async def test_who_came_is_noted_by_reference_in_any_case(practice, database_url):
@@ -83,9 +83,9 @@ async def test_what_is_due_and_what_became_of_it(practice, database_url):
     await show(within=7 * DAY, since=9 * DAY, now=TUESDAY_10 - 5 * DAY, **more)
     due, *ahead, said, sent, taken_back = lines(console)
     assert (due, said) == ("Due:", "Texted or refused:")
-    assert [line.split()[3:5] for line in ahead] == [
-        ["24h", made.reference],
-        ["2h", made.reference],
+    assert [line.split()[:7] for line in ahead] == [
+        [*"Mon Nov 23 at 10:00am".split(), "24h", made.reference],
+        [*"Tue Nov 24 at 8:00am".split(), "2h", made.reference],
     ]
     assert ahead[0].endswith("+1********90  for Tue Nov 24 at 10:00am")
     assert f"7d      {made.reference}  +1********90  sent, text " in sent
