@@ -298,6 +298,7 @@ _WORDS = {
     "withdrawn": "withdrawn",
     "notice.opted-out": "have opted out",
     "notice.no-consent": "have not agreed to advertising",
+    "notice.consent-pending": "have not answered whether they want no more texts",
     "notice.unreachable": "have phones that get no texts",
     "campaign.expired": "would have got it too late",
     "campaign.no-hour": "may be in places that share no hour (linnet place)",

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cli.failure import Failure
 from database.pool import make_pool
-from messaging.consent import ALL, ConsentEvent, Direction, Method, due_by, state_of
+from messaging.consent import ALL, ConsentEvent, Direction, Method, Wanted, due_by, state_of
 from messaging.consent_changes import record
 from messaging.consent_table import entries, events_of, verify
 
@@ -33,13 +33,16 @@ OWN_COLUMNS = frozenset({"recorded_at", "number", "gateway", "request_id", "due_
 COLUMNS = tuple(one.name for one in fields(ConsentEvent) if one.name not in OWN_COLUMNS)
 """Of a list to import; only ``phone`` must be there."""
 
+MAY = {Wanted.YES: "may", Wanted.ASKED: "may not yet", Wanted.NO: "may not"}
 
-async def show(url: str, phone: str, console: Console) -> None:
+
+async def show(url: str, phone: str, now: datetime, console: Console) -> None:
     """Print what a phone has said about our texts, and what that comes to.
 
     Args:
         url: of the database.
         phone: E.164.
+        now: the time, UTC.
         console: to print to.
 
     Raises:
@@ -64,11 +67,13 @@ async def show(url: str, phone: str, console: Console) -> None:
             event.body or event.disclosure or event.source or "",
         )
     console.print(table, highlight=False, markup=False)
-    state = state_of(events)
-    marketing, notices = ("may" if may else "may not" for may in (state.marketing, state.notices))
+    state = state_of(events, now)
+    notices, marketing = MAY[state.notices], MAY[state.marketing]
     console.print(
         f"Notices {notices} be sent, marketing {marketing}.", highlight=False, soft_wrap=True
     )
+    if Wanted.ASKED in {state.notices, state.marketing}:
+        console.print("We asked whether no more texts are wanted, and there is no answer.")
 
 
 async def check(url: str, noted: str, console: Console) -> None:

@@ -26,8 +26,9 @@ def show(phone: Phone) -> None:
 
     from cli import consent
     from database.url import database_url
+    from messaging.clock import SystemClock
 
-    asyncio.run(consent.show(database_url(), phone, Console()))
+    asyncio.run(consent.show(database_url(), phone, SystemClock().now(), Console()))
 
 
 @app.command()

@@ -15,6 +15,10 @@ from enum import StrEnum
 BUSINESS_DAYS = 10
 """How long a request to stop may take at most, 47 CFR 64.1200(a)(10)."""
 
+QUESTION_OPEN = timedelta(hours=72)
+"""How long a question about consent waits for its answer; a YES after it means something else.
+The prompts of compliance B1 live for 24 to 72 hours; what is asked here is worth the longest."""
+
 _SATURDAY = 5
 
 
@@ -26,7 +30,7 @@ class Direction(StrEnum):
         REVOKE: they are not.
         RECONFIRM: they still are; the answer to ``PENDING``, or a START of a subscriber.
         PENDING: a text may ask for no more of ours; the customer was asked. Nothing unasked
-            is sent meanwhile.
+            is sent for ``QUESTION_OPEN``, and no marketing until it is settled.
         REQUESTED: an opt-in waits for the YES that makes it one.
     """
 
@@ -189,27 +193,44 @@ class ConsentPolicy:
     introduction: str | None = None
 
 
+class Wanted(StrEnum):
+    """Whether texts of a kind may go.
+
+    Attributes:
+        YES: they may.
+        ASKED: they may, but for our question whether no more are wanted, which is not settled.
+        NO: they may not.
+    """
+
+    YES = "yes"
+    ASKED = "asked"
+    NO = "no"
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentState:
     """What a phone's events come to.
 
     Attributes:
         opted_out: nothing is wanted from us.
-        notices: texts that the customer did not ask for, about something of their own, may go.
-        marketing: all other texts may go: there is consent with proof of what was shown
-            (prior express written consent, 47 CFR 64.1200(f)(9)), and nothing against it.
+        notices: texts that the customer did not ask for, about something of their own. They
+            wait for the answer to our question for ``QUESTION_OPEN``.
+        marketing: all other texts. There must be consent with proof of what was shown (prior
+            express written consent, 47 CFR 64.1200(f)(9)), and nothing against it; while nobody
+            has answered our question, however long ago it was asked, they do not go
+            (compliance B1, rule 5).
         consented: somebody has granted something at some time.
-        pending: whether no more texts are wanted was asked, and is not answered.
     """
 
     opted_out: bool
-    notices: bool
-    marketing: bool
+    notices: Wanted
+    marketing: Wanted
     consented: bool
-    pending: bool
 
 
-def state_of(events: Iterable[ConsentEvent], number: str | None = None) -> ConsentState:
+def state_of(
+    events: Iterable[ConsentEvent], now: datetime, number: str | None = None
+) -> ConsentState:
     """What a phone's events come to.
 
     A grant takes back only what was revoked before it was given: a list that is imported today
@@ -218,16 +239,24 @@ def state_of(events: Iterable[ConsentEvent], number: str | None = None) -> Conse
 
     Args:
         events: of one phone, in the order of the ledger.
+        now: the time, UTC.
         number: only what is about this number of ours; None for what was said to any of them.
     """
     said = _sum(events, number)
+    asked = said.pending_since is not None
+    is_open = said.pending_since is not None and now < said.pending_since + QUESTION_OPEN
     return ConsentState(
-        opted_out=said.revoked.keys() >= {MARKETING, TRANSACTIONAL},
-        notices=TRANSACTIONAL not in said.revoked and said.pending_since is None,
-        marketing=said.written and said.pending_since is None and MARKETING not in said.revoked,
+        opted_out=said.opted_out,
+        notices=_wanted(may=TRANSACTIONAL not in said.revoked, asked=is_open),
+        marketing=_wanted(may=said.written and MARKETING not in said.revoked, asked=asked),
         consented=said.consented,
-        pending=said.pending_since is not None,
     )
+
+
+def _wanted(*, may: bool, asked: bool) -> Wanted:
+    if not may:
+        return Wanted.NO
+    return Wanted.ASKED if asked else Wanted.YES
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +296,10 @@ class _Sum:
     pending_since: datetime | None = None
     written: bool = False
     consented: bool = False
+
+    @property
+    def opted_out(self) -> bool:
+        return self.revoked.keys() >= {MARKETING, TRANSACTIONAL}
 
 
 def _sum(events: Iterable[ConsentEvent], number: str | None) -> _Sum:
@@ -312,7 +345,7 @@ def silenced(events: Iterable[ConsentEvent], number: str, since: datetime) -> bo
         for event in events
         if event.number or event.recorded_at >= since or event.method is Method.ERASURE
     ]
-    return state_of(about, number).opted_out
+    return _sum(about, number).opted_out
 
 
 def _given_after(grant: ConsentEvent, revoked_at: datetime) -> bool:

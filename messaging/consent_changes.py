@@ -22,6 +22,7 @@ from messaging.consent import (
     Direction,
     Method,
     OptOutScope,
+    Wanted,
     silenced,
     state_of,
 )
@@ -37,6 +38,7 @@ WHERE text.id = %(id)s
 
 QUESTION = """
 UPDATE conversation SET consent_question = %(question)s,
+    consent_question_at = CASE WHEN %(question)s::text IS NOT NULL THEN now() END,
     consent_request_id = CASE WHEN %(question)s::text IS NULL THEN NULL ELSE %(request_id)s END
 WHERE id = %(conversation_id)s
 """
@@ -58,7 +60,8 @@ SELECT id, now(), 'dropped', 'opted-out', 'the customer opted out while it waite
 """
 
 OPTED_OUT = """
-UPDATE conversation SET opted_out_at = now(), consent_question = NULL, consent_request_id = NULL
+UPDATE conversation SET opted_out_at = now(), consent_question = NULL, consent_question_at = NULL,
+    consent_request_id = NULL
 WHERE id = %(id)s AND opted_out_at IS NULL
 RETURNING gateway, number, phone, now() AS now
 """
@@ -69,7 +72,8 @@ SELECT id, number, phone, created_at, opted_out_at IS NOT NULL AS opted_out, con
 FROM conversation WHERE phone = ANY(%(phones)s) ORDER BY id FOR UPDATE
 """
 FAST_STATE = """
-UPDATE conversation SET consent_question = NULL, consent_request_id = NULL,
+UPDATE conversation SET consent_question = NULL, consent_question_at = NULL,
+    consent_request_id = NULL,
     opted_out_at = CASE WHEN %(opted_out)s THEN coalesce(opted_out_at, now()) END
 WHERE id = %(id)s
 """
@@ -169,6 +173,7 @@ async def record(connection: Connection, events: Sequence[ConsentEvent]) -> None
             values = {"id": talk["id"], "opted_out": opted_out}
             await connection.execute(FAST_STATE, values)
     for phone in phones:
-        if not state_of(said[phone]).notices:
+        state = state_of(said[phone], said[phone][-1].recorded_at)
+        if state.notices is Wanted.NO:  # while we only ask, messaging/holding.py holds them
             await connection.execute(DROP_NOTICES, {"phone": phone, "number": None})
     await append(connection, events)

@@ -9,10 +9,10 @@ takes its place under the cap, under a lock of the phone and the subject, before
 leaves; two workers never take the last place both. One that the vendor refused for good gives
 its place back. Parts of a long text are one text.
 
-Whoever opts out while a text is just being claimed gets it no more: that fails. Where we have
-asked whether no more texts are wanted, it waits for the answer, though not beyond its validity. It
-waits as well where what the phone said cannot be read for want of a key. What was asked for, and
-safety, is never kept back.
+Whoever opts out while a text is just being claimed gets it no more: that fails, and so does what
+waited for a phone that turned out to get no texts. Where we have asked whether no more texts are
+wanted, it waits for the answer, though not beyond its validity. It waits as well where what the
+phone said cannot be read for want of a key. What was asked for, and safety, is never kept back.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import structlog
 
 from database.pool import Connection, Pool
 from messaging.clock import Clock
-from messaging.consent import ConsentPolicy, OptOutScope, state_of
+from messaging.consent import ConsentPolicy, Wanted
 from messaging.consent_table import events_of
 from messaging.delivery_table import ClaimedText
 from messaging.errors import SettingsError, Unreadable
 from messaging.lanes import Lane
 from messaging.metrics import HELD
-from messaging.notice_texts import is_wanted
+from messaging.notice_texts import wanted_of
 from messaging.outbox import VALIDITY
 from messaging.outcomes import Event, settle, write_event
 from messaging.phone_hours import EXEMPT, QuietHours
@@ -71,8 +71,12 @@ that cannot be read."""
 
 PENDING = "it was asked whether no more texts are wanted, and there is no answer yet"
 UNKNOWN = "what the phone said about our texts cannot be read: a key is missing or wrong"
-OPTED_OUT = "opted-out"
-STAFF = "The customer wants no texts that they did not ask for."
+OPTED_OUT, UNREACHABLE = "opted-out", "unreachable"
+STAFF = {
+    OPTED_OUT: "The customer wants no texts that they did not ask for.",
+    UNREACHABLE: "This phone gets no texts.",
+}
+UNREACHABLE_CODE = "SELECT unreachable_code FROM conversation WHERE id = %(id)s"
 
 
 class Gate:
@@ -104,11 +108,22 @@ class Gate:
             psycopg.OperationalError: the database is away.
             PoolTimeout: likewise.
         """
-        return await self._unwanted(text) or await self._untimely(text)
+        unasked = text.kind == "notice" and text.lane is not Lane.EMERGENCY
+        if unasked and (await self._useless(text) or await self._unwanted(text)):
+            return True
+        return await self._untimely(text)
+
+    async def _useless(self, text: ClaimedText) -> bool:
+        async with self._pool.connection() as connection:
+            values = {"id": text.conversation_id}
+            talk = await (await connection.execute(UNREACHABLE_CODE, values)).fetchone()
+        if talk is None or talk["unreachable_code"] is None:
+            return False
+        why = f"its gateway said {talk['unreachable_code']} of the phone while it waited"
+        await self._drop(text, UNREACHABLE, why)
+        return True
 
     async def _unwanted(self, text: ClaimedText) -> bool:
-        if text.kind != "notice" or text.lane is Lane.EMERGENCY:
-            return False
         phone, number = text.message.recipient, text.message.sender
         async with self._pool.connection() as connection:
             try:
@@ -117,16 +132,19 @@ class Gate:
                 log.warning("delivery.consent-unreadable", code=error.code, detail=error.detail)
                 await self._ask_later(connection, text, "consent-unreadable", UNKNOWN)
                 return True
-            if is_wanted(events, number, text.lane, self._consent):
+            wanted = wanted_of(events, number, text.lane, self._consent, self._clock.now())
+            if wanted is Wanted.YES:
                 return False
-            here = self._consent is not None and self._consent.scope is OptOutScope.NUMBER
-            if state_of(events, number if here else None).pending:
+            if wanted is Wanted.ASKED:
                 await self._ask_later(connection, text, "consent-pending", PENDING)
                 return True
-        event = Event("dropped", "the customer opted out while it was claimed", OPTED_OUT)
-        await settle(self._pool, text, "failed", event=event, code=OPTED_OUT, staff=STAFF)
-        log.info("delivery.dropped", code=OPTED_OUT)
+        await self._drop(text, OPTED_OUT, "the customer opted out while it was claimed")
         return True
+
+    async def _drop(self, text: ClaimedText, code: str, why: str) -> None:
+        event = Event("dropped", why, code)
+        await settle(self._pool, text, "failed", event=event, code=code, staff=STAFF[code])
+        log.info("delivery.dropped", code=code)
 
     async def _ask_later(
         self, connection: Connection, text: ClaimedText, code: str, why: str

@@ -15,10 +15,10 @@ from uuid import UUID
 
 from database.pool import Connection
 from messaging.area_codes import KnownPlace
-from messaging.consent import ConsentEvent
+from messaging.consent import ConsentEvent, Wanted
 from messaging.consent_table import events_of
 from messaging.lanes import Lane
-from messaging.notice_texts import is_wanted, notice_texts
+from messaging.notice_texts import is_taken, notice_texts, wanted_of
 from messaging.notices import Notice, NoticeDesk, Refused, refusal
 from messaging.outbox import NewText, enqueue
 from messaging.phone_places import known_places
@@ -232,10 +232,14 @@ def _fate(
     *,
     first: bool,
 ) -> Ready | Refused:
-    silent = talk["opted_out"] or not is_wanted(events, way.number, Lane.REMINDER, desk.consent)
-    refused = refusal(notice.lane, unreachable=talk["unreachable"], opted_out=silent)
-    wanted = not talk["opted_out"] and is_wanted(events, way.number, notice.lane, desk.consent)
-    if talk["unreachable"] or not (wanted or notice.although_opted_out):
+    own, any_at_all = (
+        wanted_of(events, way.number, lane, desk.consent, now)
+        for lane in (notice.lane, Lane.REMINDER)
+    )
+    silent = talk["opted_out"] or any_at_all is Wanted.NO
+    refused = refusal(notice.lane, own, unreachable=talk["unreachable"], opted_out=silent)
+    taken = not talk["opted_out"] and is_taken(own, notice.lane)
+    if talk["unreachable"] or not (taken or notice.although_opted_out):
         return refused
     hours = desk.hours
     at = leaves_at(notice.not_before, notice.not_after, now)

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Rollback
 
 from database.pool import Connection
-from messaging.consent import ConsentEvent, ConsentPolicy, OptOutScope, state_of
+from messaging.consent import ConsentEvent, ConsentPolicy, OptOutScope, Wanted, state_of
 from messaging.consent_table import events_of
 from messaging.lanes import Lane
 from messaging.media import Attachment
@@ -100,10 +100,11 @@ async def enqueue_notice(
         assert row is not None  # noqa: S101  the statement always returns a row
         if row["unreachable"]:  # a conversation that begins with a refusal has not begun
             raise Rollback(kept)
-        if not although_opted_out and (
-            row["opted_out"] or not await _wanted(connection, phone, number, lane, consent)
-        ):
-            raise Rollback(kept)
+        if not although_opted_out:
+            events = (await events_of(connection, [phone]))[phone]
+            wanted = wanted_of(events, number, lane, consent, now)
+            if row["opted_out"] or not is_taken(wanted, lane):
+                raise Rollback(kept)
         decision = await hours.decide(connection, phone, lane, at) if hours else None
         held = hours.held(decision, lane, row["id"], at) if hours and decision else None
         draft = NewText(
@@ -156,28 +157,38 @@ def notice_texts(
     return introduced if len(introduced) == len(texts) else texts
 
 
-def is_wanted(
-    events: Iterable[ConsentEvent], number: str, lane: Lane, policy: ConsentPolicy | None
-) -> bool:
-    """Whether a phone, whichever of our numbers it told so, takes what it did not ask for.
+def wanted_of(
+    events: Iterable[ConsentEvent],
+    number: str,
+    lane: Lane,
+    policy: ConsentPolicy | None,
+    now: datetime,
+) -> Wanted:
+    """Whether a phone, whichever of our numbers it told so, wants what it did not ask for.
 
     Args:
         events: of the phone, in the order of the ledger.
         number: of ours that the text would leave from.
         lane: of the text.
         policy: where a STOP counts; with it, what goes to many is marketing.
+        now: the time, UTC.
     """
     here = policy is not None and policy.scope is OptOutScope.NUMBER
-    state = state_of(events, number if here else None)
+    state = state_of(events, now, number if here else None)
     return state.marketing if policy is not None and lane is Lane.BULK else state.notices
 
 
-async def _wanted(
-    connection: Connection, phone: str, number: str, lane: Lane, policy: ConsentPolicy | None
-) -> bool:
-    """Whether the phone, whichever of our numbers it told so, takes what it did not ask for."""
-    events = (await events_of(connection, [phone]))[phone]
-    return is_wanted(events, number, lane, policy)
+def is_taken(wanted: Wanted, lane: Lane) -> bool:
+    """Whether a text that nobody asked for is put into the outbox.
+
+    What is about something of the customer's own waits there for the answer to our question
+    whether no more texts are wanted (``messaging/holding.py``); what goes to many is refused.
+
+    Args:
+        wanted: whether the phone wants it.
+        lane: of the text.
+    """
+    return wanted is Wanted.YES or (wanted is Wanted.ASKED and lane is not Lane.BULK)
 
 
 async def _first(connection: Connection, phone: str) -> bool:

@@ -13,12 +13,12 @@ from datetime import datetime
 from uuid import UUID
 
 from database.pool import Connection
-from messaging.consent import ConsentPolicy
+from messaging.consent import ConsentPolicy, Wanted
 from messaging.consent_table import events_of
 from messaging.errors import UnknownSender
 from messaging.lanes import Lane
 from messaging.media import Attachment
-from messaging.notice_texts import enqueue_notice, is_wanted
+from messaging.notice_texts import enqueue_notice, wanted_of
 from messaging.openings import Opening
 from messaging.phone_hours import QuietHours
 from messaging.routing import Candidate, Route, route
@@ -66,7 +66,8 @@ class Refused:
     """Nothing was put into the outbox.
 
     Attributes:
-        code: stable: ``notice.opted-out``, ``notice.no-consent`` or ``notice.unreachable``.
+        code: stable: ``notice.opted-out``, ``notice.no-consent``, ``notice.consent-pending`` or
+            ``notice.unreachable``.
         staff: why, for the front desk.
     """
 
@@ -77,6 +78,11 @@ class Refused:
 OPTED_OUT = Refused("notice.opted-out", "This customer has opted out of our texts.")
 NO_CONSENT = Refused(
     "notice.no-consent", "This customer has not agreed to advertising, or nothing shows it."
+)
+CONSENT_PENDING = Refused(
+    "notice.consent-pending",
+    "This customer was asked whether no more texts are wanted and has not answered;"
+    " no advertising until then.",
 )
 UNREACHABLE = Refused("notice.unreachable", "This phone gets no texts.")
 
@@ -144,7 +150,7 @@ class NoticeDesk:
             opening=notice.opening,
             although_opted_out=notice.although_opted_out,
         )
-        return ids or await self._refusal(connection, notice, way)
+        return ids or await self._refusal(connection, notice, way, now)
 
     async def way(self, connection: Connection, notice: Notice) -> Route:
         """The number that a notice leaves from.
@@ -159,24 +165,31 @@ class NoticeDesk:
                 return Route(one.gateway, notice.number)
         raise UnknownSender(f"{notice.number} is none of our numbers")
 
-    async def _refusal(self, connection: Connection, notice: Notice, way: Route) -> Refused:
+    async def _refusal(
+        self, connection: Connection, notice: Notice, way: Route, now: datetime
+    ) -> Refused:
         given = {"phone": notice.phone, "number": way.number}
         row = await (await connection.execute(REACHABLE, given)).fetchone()
         assert row is not None  # noqa: S101  an aggregate always returns a row
         events = (await events_of(connection, [notice.phone]))[notice.phone]
+        own, any_at_all = (
+            wanted_of(events, way.number, lane, self.consent, now)
+            for lane in (notice.lane, Lane.REMINDER)
+        )
         return refusal(
             notice.lane,
+            own,
             unreachable=bool(row["unreachable"]),
-            opted_out=bool(row["opted_out"])
-            or not is_wanted(events, way.number, Lane.REMINDER, self.consent),
+            opted_out=bool(row["opted_out"]) or any_at_all is Wanted.NO,
         )
 
 
-def refusal(lane: Lane, *, unreachable: bool, opted_out: bool) -> Refused:
+def refusal(lane: Lane, wanted: Wanted, *, unreachable: bool, opted_out: bool) -> Refused:
     """Why a phone does not get a text that nobody asked for, given that it does not.
 
     Args:
         lane: of the text.
+        wanted: whether the phone wants texts of this lane.
         unreachable: whether its gateway has said that it gets no texts.
         opted_out: whether it has told that it wants no texts of any kind.
     """
@@ -184,4 +197,6 @@ def refusal(lane: Lane, *, unreachable: bool, opted_out: bool) -> Refused:
         return OPTED_OUT
     if unreachable:
         return UNREACHABLE
-    return NO_CONSENT if lane is Lane.BULK else OPTED_OUT
+    if lane is not Lane.BULK:
+        return OPTED_OUT
+    return CONSENT_PENDING if wanted is Wanted.ASKED else NO_CONSENT

@@ -20,7 +20,7 @@ from connectors.gateways.base import Media
 from database.encryption import cipher
 from database.pool import Connection, Pool
 from messaging.assistant import Option
-from messaging.consent import silenced
+from messaging.consent import QUESTION_OPEN, silenced
 from messaging.consent_table import events_of
 from messaging.errors import SettingsError, Unreadable
 from messaging.opening_table import begun, give
@@ -57,7 +57,8 @@ class ClaimedTurn:
         previous_at: when the conversation's turn before this one began.
         prompt_open: whether a question of ours with a time limit waited for an answer when
             the first text came; not when it is worked on, which may be later.
-        consent_question: ``opt-out`` or ``opt-in``, where our question about that is open.
+        consent_question: ``opt-out`` or ``opt-in``, where our question about that waited for an
+            answer, not longer than ``QUESTION_OPEN``, when the first text came.
         consented: whether the phone ever consented to our texts.
         begun: conversations that we began and that it may answer, the oldest first.
         unreadable: why its texts, the menu or what we began cannot be read, where they are
@@ -90,7 +91,8 @@ WHERE id = (
     WHERE turn_due_at <= now() AND (lease_until IS NULL OR lease_until < now())
     ORDER BY turn_due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, gateway, number, phone, owner, menu, created_at,
-    opted_out_at IS NOT NULL AS opted_out, prompt_expires_at, consent_question, EXISTS (
+    opted_out_at IS NOT NULL AS opted_out, prompt_expires_at, consent_question,
+    consent_question_at, EXISTS (
         SELECT FROM consent_event WHERE phone = conversation.phone AND direction = 'grant'
     ) AS consented, EXISTS (
         SELECT FROM opening WHERE recipient = conversation.phone AND answers_closed_at IS NULL
@@ -212,7 +214,8 @@ async def _given(
 def _claimed(
     talk: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]
 ) -> ClaimedTurn:
-    first, expires_at = rows[0], talk["prompt_expires_at"]
+    first, expires_at, asked_at = rows[0], talk["prompt_expires_at"], talk["consent_question_at"]
+    is_asked = asked_at is not None and first["received_at"] < asked_at + QUESTION_OPEN
     unreadable: Unreadable | None = None
     try:
         bodies = [cipher().unseal(row["body"], INBOUND_BODY) for row in rows]
@@ -244,7 +247,7 @@ def _claimed(
             )
             for row, body in zip(rows, bodies, strict=True)
         ),
-        consent_question=talk["consent_question"],
+        consent_question=talk["consent_question"] if is_asked else None,
         consented=talk["consented"],
         begun=started,
         unreadable=unreadable,

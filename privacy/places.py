@@ -185,7 +185,7 @@ PLACES = (
         identifier="phone consent_request_id", content="menu prompt_expired",
         derived="opted_out_at unreachable_code consent_question",
         other="id gateway number created_at owner waiting_since turn_due_at lease_until"
-        " prompt_expires_at delay_told_at last_text_at",
+        " prompt_expires_at delay_told_at last_text_at consent_question_at",
     ),
     # -- the business: times of its staff stay taken, and nobody knows by whom
     Place(table="reminder", keep=Keep.TEXTS, rows=f"appointment_id IN {VISITS}",

@@ -63,6 +63,12 @@ GRANT UPDATE ({", ".join(PERSONAL)}, salt) ON consent_event TO CURRENT_USER;
 ALTER TABLE conversation ADD COLUMN last_text_at timestamptz;
 COMMENT ON COLUMN conversation.last_text_at IS
     'when the youngest of its texts was made that were forgotten; null while none was';
+ALTER TABLE conversation ADD COLUMN consent_question_at timestamptz;
+UPDATE conversation SET consent_question_at = now() WHERE consent_question IS NOT NULL;
+ALTER TABLE conversation ADD CONSTRAINT conversation_consent_question_timed
+    CHECK ((consent_question IS NULL) = (consent_question_at IS NULL));
+COMMENT ON COLUMN conversation.consent_question_at IS
+    'when consent_question was asked; the answer counts for 72 hours (messaging/consent.py)';
 
 CREATE TABLE suppression (
     phone_hash bytea PRIMARY KEY CHECK (octet_length(phone_hash) = 32),
@@ -127,7 +133,7 @@ DOWNGRADE = """
 DROP TABLE privacy_audit, vendor_copy, suppression;
 DROP FUNCTION privacy_audit_stays;
 DROP INDEX media_file_content;
-ALTER TABLE conversation DROP COLUMN last_text_at;
+ALTER TABLE conversation DROP COLUMN last_text_at, DROP COLUMN consent_question_at;
 ALTER TABLE consent_event
     DROP CONSTRAINT consent_event_redacted,
     DROP CONSTRAINT consent_event_disclosure,

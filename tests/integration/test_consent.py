@@ -350,13 +350,16 @@ async def test_the_confirmation_is_in_the_language_of_the_text(pool, database_ur
     assert "vous ne recevrez plus" in second
 
 
-async def test_what_is_only_likely_is_asked_about_once_and_nothing_unasked_goes(pool, database_url):
+async def test_what_is_only_likely_is_asked_about_once_and_what_is_unasked_waits(
+    pool, database_url
+):
     waiting = (await notice(pool))[0]
     async with worker(pool, database_url):
         await say(pool, "too many texts")
         assert await replies(pool) == [ASK]
-        assert not await notice(pool)
-        assert not await notice(pool, OURS_TOO)
+        assert await notice(pool)  # tests/integration/test_consent_questions.py: it is held
+        assert await notice(pool, OURS_TOO)
+        assert not await notice(pool, lane=Lane.BULK)
         await say(pool, "is it too many texts?")  # asked once, then it is a text like any other
         await say(pool, "when do you open")
         assert await replies(pool) == [
@@ -369,7 +372,7 @@ async def test_what_is_only_likely_is_asked_about_once_and_nothing_unasked_goes(
     assert await said(pool) == [("pending", "wording"), ("reconfirm", "wording")]
     assert await notice(pool)
     (kept,) = await rows(pool, "SELECT state FROM outbound_text WHERE id = %(id)s", id=waiting)
-    assert kept["state"] == "pending"  # tests/integration/test_dropping.py: it was held meanwhile
+    assert kept["state"] == "pending"  # tests/integration/test_dropping.py: held meanwhile
     assert await found(pool) == []
 
 
@@ -411,7 +414,7 @@ async def test_a_person_who_answers_is_not_interrupted(pool, database_url):
         await rows(pool, "UPDATE conversation SET owner = 'person' RETURNING 1")
         await say(pool, "too many texts")
         assert await replies(pool) == ["You said: hi"]
-        assert not await notice(pool)
+        assert not await notice(pool, lane=Lane.BULK)
         await put(pool, by_staff(Direction.RECONFIRM))
         assert await notice(pool)
         await say(pool, "leave me alone")
@@ -685,7 +688,7 @@ async def test_the_ledger_is_shown_exported_and_verified(pool, database_url):
     await put(pool, by_staff(Direction.GRANT, disclosure="We may text you."))
     await put(pool, by_staff(Direction.REVOKE, "+12125550101"))
     out = console()
-    await commands.show(database_url, PHONE, out)
+    await commands.show(database_url, PHONE, SystemClock().now(), out)
     shown = out.export_text()
     assert "We may text you." in shown
     assert "Notices may be sent, marketing may." in shown

@@ -170,7 +170,7 @@ async def test_foreseeing_writes_nothing(pool):
     codes = [one.code if isinstance(one, Refused) else None for one in found]
     assert codes == [
         None,
-        "notice.opted-out",
+        "notice.no-consent",
         "notice.opted-out",
         None,
         "notice.unreachable",

@@ -484,7 +484,7 @@ async def test_what_is_sealed_in_the_ledger_is_read_and_proved_as_it_was_said(po
     assert row["subject"].startswith("enc:1:k1:")
     assert await faults(pool) == []
     out = Console(record=True, width=200, file=StringIO())
-    await cli.consent.show(pool.conninfo, PHONE, out)
+    await cli.consent.show(pool.conninfo, PHONE, datetime.now(UTC), out)
     assert "stop it" in out.export_text()
 
 

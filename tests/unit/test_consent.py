@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.consent import (
+    QUESTION_OPEN,
     ConsentEvent,
     Direction,
     Method,
     Refusal,
+    Wanted,
     due_by,
     refusal_of,
     silenced,
@@ -161,50 +163,69 @@ def test_a_chain_stays_whole_where_entries_are_redacted_and_only_there(given, da
 
 STOP, START = event(Direction.REVOKE), event(Direction.GRANT, body="START")
 LATER = NOW + timedelta(hours=1)
+YES, ASKED, NO = Wanted
 
 
 @pytest.mark.parametrize(
     ("said", "opted_out", "notices", "marketing"),
     [
-        ([], False, True, False),
-        ([STOP], True, False, False),
-        ([STOP, START], False, True, False),
-        ([START, STOP], True, False, False),
-        ([web()], False, True, True),
-        ([web(), STOP], True, False, False),
-        ([web(), STOP, START], False, True, True),
-        ([web(captured_at=None)], False, True, False),
-        ([web(method=Method.IMPORT)], False, True, False),
-        ([web(disclosure=None)], False, True, False),
-        ([web(scope="transactional")], False, True, False),
-        ([web(scope="program/recall")], False, True, False),
-        ([web(), event(Direction.PENDING)], False, False, False),
-        ([web(), event(Direction.PENDING), event(Direction.RECONFIRM)], False, True, True),
-        ([web(), event(Direction.PENDING), STOP], True, False, False),
-        ([event(Direction.PENDING), event(Direction.REQUESTED)], False, False, False),
-        ([event(Direction.REQUESTED)], False, True, False),
-        ([STOP, event(Direction.RECONFIRM)], True, False, False),
-        ([web(), event(Direction.REVOKE, scope="marketing")], False, True, False),
-        ([web(), event(Direction.REVOKE, scope="program/recall")], False, True, False),
-        ([web(), event(Direction.REVOKE, scope="transactional")], False, False, True),
+        ([], False, YES, NO),
+        ([STOP], True, NO, NO),
+        ([STOP, START], False, YES, NO),
+        ([START, STOP], True, NO, NO),
+        ([web()], False, YES, YES),
+        ([web(), STOP], True, NO, NO),
+        ([web(), STOP, START], False, YES, YES),
+        ([web(captured_at=None)], False, YES, NO),
+        ([web(method=Method.IMPORT)], False, YES, NO),
+        ([web(disclosure=None)], False, YES, NO),
+        ([web(scope="transactional")], False, YES, NO),
+        ([web(scope="program/recall")], False, YES, NO),
+        ([web(), event(Direction.PENDING)], False, ASKED, ASKED),
+        ([web(), event(Direction.PENDING), event(Direction.RECONFIRM)], False, YES, YES),
+        ([web(), event(Direction.PENDING), STOP], True, NO, NO),
+        ([event(Direction.PENDING), event(Direction.REQUESTED)], False, ASKED, NO),
+        ([event(Direction.REQUESTED)], False, YES, NO),
+        ([STOP, event(Direction.RECONFIRM)], True, NO, NO),
+        ([web(), event(Direction.REVOKE, scope="marketing")], False, YES, NO),
+        ([web(), event(Direction.REVOKE, scope="program/recall")], False, YES, NO),
+        ([web(), event(Direction.REVOKE, scope="transactional")], False, NO, YES),
         # a list brings nobody back who has opted out since it was written
-        ([STOP, web(scope="all")], True, False, False),
-        ([STOP, web(scope="all", captured_at=NOW - timedelta(days=9))], True, False, False),
-        ([STOP, web(scope="all", captured_at=None)], True, False, False),
-        ([STOP, web(scope="all", captured_at=LATER)], False, True, True),
+        ([STOP, web(scope="all")], True, NO, NO),
+        ([STOP, web(scope="all", captured_at=NOW - timedelta(days=9))], True, NO, NO),
+        ([STOP, web(scope="all", captured_at=None)], True, NO, NO),
+        ([STOP, web(scope="all", captured_at=LATER)], False, YES, YES),
     ],
 )
 def test_what_events_come_to(said, opted_out, notices, marketing):
-    state = state_of(said)
+    state = state_of(said, LATER)
     assert (state.opted_out, state.notices, state.marketing) == (opted_out, notices, marketing)
+
+
+@pytest.mark.parametrize(
+    ("after", "notices"),
+    [
+        (QUESTION_OPEN - timedelta(microseconds=1), ASKED),
+        (QUESTION_OPEN, YES),
+        (timedelta(days=400), YES),
+    ],
+)
+def test_notices_go_again_when_a_question_has_lapsed_and_marketing_does_not(after, notices):
+    said = [web(), event(Direction.PENDING)]
+    state = state_of(said, NOW + after)
+    assert (state.notices, state.marketing) == (notices, ASKED)
+    again = [*said, event(Direction.PENDING, recorded_at=NOW + after)]
+    assert state_of(again, NOW + after).notices is ASKED
+    settled = [*said, event(Direction.RECONFIRM, recorded_at=NOW + after)]
+    assert state_of(settled, NOW + after).marketing is YES
 
 
 def test_a_stop_counts_for_its_number_or_for_all():
     said = [event(Direction.REVOKE, number=OURS)]
-    assert state_of(said, OURS).opted_out
-    assert not state_of(said, OURS_TOO).opted_out
-    assert state_of(said).opted_out
-    assert state_of([event(Direction.REVOKE)], OURS_TOO).opted_out
+    assert state_of(said, NOW, OURS).opted_out
+    assert not state_of(said, NOW, OURS_TOO).opted_out
+    assert state_of(said, NOW).opted_out
+    assert state_of([event(Direction.REVOKE)], NOW, OURS_TOO).opted_out
 
 
 @pytest.mark.parametrize(

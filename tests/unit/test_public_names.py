@@ -21,7 +21,8 @@ NAMES = {
     "messaging.composing": "Composed compose",
     "messaging.consent": (
         "ALL BUSINESS_DAYS ConsentChange ConsentEvent ConsentPolicy ConsentState Direction"
-        " MARKETING Method OptOutScope Refusal TRANSACTIONAL due_by refusal_of silenced state_of"
+        " MARKETING Method OptOutScope Refusal TRANSACTIONAL Wanted due_by refusal_of"
+        " silenced state_of"
     ),
     "messaging.consent_chain": "ChainCheck Entry PERSONAL commit digest",
     "messaging.cost": "Cost cost_of",
