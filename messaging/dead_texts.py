@@ -30,6 +30,7 @@ class OutboxText:
         attempts: requests to send it.
         opted_out: whether the customer gets no texts from us at the moment.
         unreachable_code: why the phone gets no texts, if it does not.
+        over: whether what it is about is over, so that it is of no use any more.
     """
 
     id: UUID
@@ -43,6 +44,7 @@ class OutboxText:
     attempts: int
     opted_out: bool
     unreachable_code: str | None
+    over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ _NOT_DEAD = {
 _TEXTS = """
 SELECT text.id, text.updated_at AS at, text.kind, text.recipient, text.gateway, text.state,
     text.error_code AS code, text.error_staff AS staff, text.attempts,
-    talk.opted_out_at IS NOT NULL AS opted_out, talk.unreachable_code
+    talk.opted_out_at IS NOT NULL AS opted_out, talk.unreachable_code,
+    text.not_after IS NOT NULL AND text.not_after <= now() AS over
 FROM outbound_text AS text JOIN conversation AS talk ON talk.id = text.conversation_id
 """
 
@@ -156,9 +159,16 @@ def refusal(text: OutboxText, *, although_unknown: bool) -> str | None:
         return "The customer has opted out; only a START from the phone undoes that."
     if text.unreachable_code is not None:
         return f"The phone gets no texts ({text.unreachable_code}), until a text comes from it."
+    return _untrue(text)
+
+
+def _untrue(text: OutboxText) -> str | None:
+    """Why nobody should be told any more what a text says; None where it still holds."""
     if text.kind == "delay":
         return "It only says that an answer takes longer, which is not true any more."
-    return "It was taken back: what it says is no longer so." if text.code == WITHDRAWN else None
+    if text.code == WITHDRAWN:
+        return "It was taken back: what it says is no longer so."
+    return "What it is about is over; if it still matters, make a new text." if text.over else None
 
 
 def _text(row: Mapping[str, Any]) -> OutboxText:

@@ -181,6 +181,19 @@ async def test_who_gets_no_texts_gets_none_by_hand(pool, database_url, state):
     assert (await the_text(pool, id))["state"] == "failed"
 
 
+@pytest.mark.parametrize(("hours", "over"), [(-1, True), (1, False)])
+async def test_what_is_of_no_use_any_more_is_not_sent_once_more(pool, database_url, hours, over):
+    id = await failed_text(pool, database_url)
+    await rows(
+        pool,
+        "UPDATE outbound_text SET not_after = now() + %(long)s RETURNING id",
+        long=timedelta(hours=hours),
+    )
+    (verdict,) = await send_once_more(pool, [id], although_unknown=False)
+    assert ("is over" in (verdict.refusal or "")) is over
+    assert (await the_text(pool, id))["state"] == ("failed" if over else "pending")
+
+
 async def test_the_same_text_twice_is_sent_once(pool, database_url):
     id = await failed_text(pool, database_url)
     assert "1 of 1 put back" in await retried(database_url, id, id)

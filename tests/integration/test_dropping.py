@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connectors.gateways.base import Refused, Suppress
 from messaging.clock import SystemClock
 from messaging.consent import ConsentPolicy, Direction, Method, OptOutScope
 from messaging.consent_table import append
@@ -175,3 +176,36 @@ async def test_a_notice_whose_question_nobody_answers_expires(pool):
     assert row["expires_at"] == row["next_attempt_at"]  # over when it is looked at again
     await rows(pool, "UPDATE outbound_text SET expires_at = now() RETURNING 1")
     assert await expire(pool) == 1
+
+
+async def test_what_waits_behind_a_text_that_tells_of_a_dead_phone_is_dropped(pool, database_url):
+    for _ in range(2):
+        await notice(pool)
+    gateway = ScriptedGateway(Refused("30006", "A landline.", suppress=Suppress.UNREACHABLE))
+    codes = "SELECT error_code FROM outbound_text WHERE state = 'failed' ORDER BY seq"
+    async with delivery_worker(pool, database_url, gateway):
+
+        async def settled():
+            return [row["error_code"] for row in await rows(pool, codes)] == [
+                "30006",
+                "unreachable",
+            ]
+
+        await until(settled)
+    assert len(gateway.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("lane", "dropped"), [(Lane.REMINDER, True), (Lane.BULK, True), (Lane.EMERGENCY, False)]
+)
+async def test_which_texts_a_phone_without_texts_stops(pool, lane, dropped):
+    await put(pool, by_staff(Direction.GRANT, scope="marketing", method=Method.WEB, disclosure="?"))
+    await notice(pool, lane=lane)
+    text = await claimed(pool, ScriptedGateway(), LEASE)
+    await rows(pool, "UPDATE conversation SET unreachable_code = '30006' RETURNING id")
+    assert await gate(pool).holds(text) is dropped
+    row = await the_text(pool)
+    if dropped:
+        assert (row["state"], row["error_code"]) == ("failed", "unreachable")
+        assert row["error_staff"] == "This phone gets no texts."
+        assert await rows(pool, EVENTS) == [{"kind": "dropped", "code": "unreachable"}]

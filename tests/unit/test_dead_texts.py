@@ -35,6 +35,7 @@ def text(**changes: Any) -> OutboxText:
             "attempts": 1,
             "opted_out": False,
             "unreachable_code": None,
+            "over": False,
             **changes,
         }
     )
@@ -56,6 +57,8 @@ def text(**changes: Any) -> OutboxText:
         ({"opted_out": True}, True, "START"),
         ({"unreachable_code": "30006"}, True, "(30006)"),
         ({"kind": "delay"}, True, "longer"),
+        ({"kind": "notice", "over": True}, True, "make a new text"),
+        ({"kind": "notice", "over": True, "code": "withdrawn"}, True, "taken back"),
     ],
 )
 def test_which_are_sent_once_more(changes, although_unknown, told):
