@@ -80,26 +80,35 @@ FROM receipt WHERE raw <> '{}' AND received_at < %(raw_cutoff)s
 )
 
 # How long consent must be kept is counted from a phone's last text, which may be long forgotten.
+# Its conversations are locked before its texts, and in the order of their ids, as everybody does
+# (messaging/consent_changes.py): the count is made of all locks, and the page comes behind it.
 _LAST_TEXTS = """noted AS (
     UPDATE conversation SET last_text_at = greatest(last_text_at, youngest)
     FROM (SELECT conversation_id, max(at) AS youngest FROM texts GROUP BY 1) AS gone
     WHERE id = gone.conversation_id RETURNING 1
+)"""
+_LOCKED = """locked AS (
+    SELECT FROM conversation WHERE id IN (SELECT conversation_id FROM found WHERE goes)
+    ORDER BY id FOR NO KEY UPDATE
+), page AS (
+    SELECT found.* FROM (SELECT count(*) FROM locked) AS held, found
 )"""
 
 OUTBOUND = Step(
     name="texts of ours",
     start=0,
     batch=f"""
-WITH page AS (
-    SELECT id, seq, created_at < %(cutoff)s AS old, created_at < %(cutoff)s AND {CLOSED} AS goes
+WITH found AS (
+    SELECT id, seq, conversation_id, created_at < %(cutoff)s AS old,
+        created_at < %(cutoff)s AND {CLOSED} AS goes
     FROM outbound_text WHERE seq > %(after)s ORDER BY seq LIMIT %(batch)s
-), receipts AS (
+), {_LOCKED}, receipts AS (
     DELETE FROM receipt USING page WHERE outbound_id = page.id AND goes RETURNING 1
 ), events AS (
     DELETE FROM text_event USING page WHERE outbound_id = page.id AND goes RETURNING 1
 ), texts AS (
     DELETE FROM outbound_text AS text USING page WHERE text.id = page.id AND goes
-    RETURNING text.id, conversation_id, text.created_at AS at
+    RETURNING text.id, text.conversation_id, text.created_at AS at
 ), {_LAST_TEXTS}
 SELECT (SELECT count(*) FROM texts) AS outbound_text, (SELECT count(*) FROM receipts) AS receipt,
     (SELECT count(*) FROM events) AS text_event,
@@ -147,11 +156,11 @@ INBOUND = Step(
     name="texts of customers, and turns",
     start=0,
     batch=f"""
-WITH page AS (
-    SELECT id, turn_id, received_at < %(cutoff)s AS old
+WITH found AS (
+    SELECT id, turn_id, conversation_id, received_at < %(cutoff)s AS goes
     FROM inbound_text WHERE id > %(after)s ORDER BY id LIMIT %(batch)s
-), old AS (
-    SELECT id FROM turn WHERE id IN (SELECT turn_id FROM page WHERE old) AND {_TURN_GOES}
+), {_LOCKED}, old AS (
+    SELECT id FROM turn WHERE id IN (SELECT turn_id FROM page WHERE goes) AND {_TURN_GOES}
         AND NOT EXISTS (SELECT FROM outbound_text WHERE turn_id = turn.id)
 ), texts AS (
     DELETE FROM inbound_text AS text USING old WHERE turn_id = old.id
@@ -161,7 +170,7 @@ WITH page AS (
 )
 SELECT (SELECT count(*) FROM texts) AS inbound_text, (SELECT count(*) FROM turns) AS turn,
     (SELECT count(*) FROM media_file WHERE inbound_id IN (SELECT id FROM texts)) AS media_file,
-    (SELECT CASE WHEN bool_or(old) AND count(*) = %(batch)s THEN max(id) END FROM page) AS after
+    (SELECT CASE WHEN bool_or(goes) AND count(*) = %(batch)s THEN max(id) END FROM page) AS after
 """,
     count=f"""
 WITH old AS (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -18,7 +19,7 @@ from database.alone import alone
 from messaging.inbox import store_text
 from messaging.retention_periods import RetentionPeriods
 from messaging.upkeep import due, prune
-from tests.integration.engine import OURS, PHONE, rows
+from tests.integration.engine import OURS, PHONE, rows, until
 
 NOW = datetime(2026, 11, 26, 4, 10, tzinfo=UTC)
 KEPT = RetentionPeriods()
@@ -165,6 +166,32 @@ async def test_a_turn_stays_until_its_last_text_is_old(pool, talk):
     id = await turn(pool, talk, OLD)
     await insert(pool, INBOUND, talk=talk, external_id="later", at=RECENT, turn=id)
     assert await forget(pool) == {}
+
+
+@pytest.mark.parametrize("whose", ["ours", "customers"])
+async def test_conversations_are_locked_in_order_and_before_their_texts(pool, whose):
+    """Who locks a conversation first and then its texts, as erasure does, waits for nobody."""
+    ids = [UUID(int=number) for number in range(1, 21)]
+    for id in reversed(ids):
+        phone = f"+1212555{id.int:04}"
+        await rows(pool, TALK, id=id, ours=OURS, phone=phone, at=OLD)
+        if whose == "ours":
+            await reply(pool, id, None, OLD)
+        else:
+            await turn(pool, id, OLD)
+    table = "outbound_text" if whose == "ours" else "inbound_text"
+    waits = (
+        "SELECT FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM conversation WHERE id = %s FOR UPDATE", [ids[0]])
+        pruning = asyncio.create_task(prune(pool, KEPT, NOW))
+        await until(lambda: rows(pool, waits))
+        for name, count in (("conversation", 20), (table, 20)):
+            query = f"SELECT FROM {name} FOR UPDATE SKIP LOCKED"
+            assert (await connection.execute(query)).rowcount == count, name
+    assert (await pruning)[table] == 20
 
 
 async def test_receipts_are_kept_in_full_for_a_month(pool, talk):
