@@ -12,8 +12,8 @@ depends_on = None
 # What the constraints prove:
 #   a phone is once in a campaign              campaign_recipient primary key
 #   a campaign takes only steps that exist     campaign_steps
-#   what was approved is what is sent          campaign_steps (content changes in a draft alone, and
-#                                              a new draft is a new version), campaign_recipient_stays
+#   what was approved is what is sent          campaign_steps (content changes in drafts alone; a
+#                                              a new draft is a version), campaign_recipient_stays
 #   an alert is let go by two people, none of whom wrote it   campaign_approval_is_anothers,
 #                                              campaign_approval_once, campaign_steps
 #   what was done stays on record              campaign_event_stays
