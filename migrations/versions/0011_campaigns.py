@@ -12,7 +12,7 @@ depends_on = None
 # What the constraints prove:
 #   a phone is once in a campaign              campaign_recipient primary key
 #   a campaign takes only steps that exist     campaign_steps
-#   what was approved is what is sent          campaign_steps (content changes in drafts alone; a
+#   what was approved is what is sent          campaign_steps (content changes in drafts alone;
 #                                              a new draft is a version), campaign_recipient_stays
 #   an alert is let go by two people, none of whom wrote it   campaign_approval_is_anothers,
 #                                              campaign_approval_once, campaign_steps
