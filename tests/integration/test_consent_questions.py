@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from rich.console import Console
 
 from cli.consent import show
+from database.migrate import migrate
 from messaging.clock import SystemClock
 from messaging.consent import QUESTION_OPEN, ConsentPolicy, Direction, Method
 from messaging.consent_table import append
@@ -17,7 +20,15 @@ from messaging.lanes import Lane
 from messaging.notice_batches import enqueue_many, foresee
 from messaging.notices import CONSENT_PENDING, NO_CONSENT, OPTED_OUT, Notice, Refused
 from tests.integration.campaigning import desk
-from tests.integration.engine import PHONE, Echo, ScriptedGateway, delivery_worker, rows, until
+from tests.integration.engine import (
+    COMPANY,
+    PHONE,
+    Echo,
+    ScriptedGateway,
+    delivery_worker,
+    rows,
+    until,
+)
 from tests.integration.test_consent import (
     ASK,
     by_staff,
@@ -28,6 +39,7 @@ from tests.integration.test_consent import (
     worker,
 )
 from tests.integration.test_delivery import claimed
+from tests.integration.test_encryption import back_to
 
 SHOWN = {"scope": "marketing", "method": Method.WEB, "disclosure": "I want offers by text."}
 NOTICES = "SELECT state, error_code FROM outbound_text WHERE kind = 'notice'"
@@ -158,6 +170,18 @@ async def test_a_yes_means_our_question_for_72_hours(pool, database_url, ago, di
     assert [turn.text for turn in echo.turns] == (["yes"] if direction == "pending" else [])
 
 
+@pytest.mark.parametrize(
+    ("ago", "direction"),
+    [(QUESTION_OPEN - timedelta(hours=1), "grant"), (QUESTION_OPEN, "requested")],
+)
+async def test_a_yes_to_an_opt_in_counts_as_long(pool, database_url, ago, direction):
+    async with worker(pool, database_url, replace(COMPANY, double_opt_in=True)):
+        await say(pool, "START")
+        await wait_for(pool, ago)
+        await say(pool, "yes")
+    assert (await said(pool))[-1][0] == direction
+
+
 async def test_who_did_not_answer_can_be_asked_again(pool, database_url):
     async with worker(pool, database_url):
         await say(pool, "too many texts")
@@ -196,3 +220,12 @@ async def test_staff_see_what_waits(pool, database_url, ago, told):
     printed = console.file.getvalue()
     assert told in printed
     assert "there is no answer" in printed
+
+
+async def test_a_question_that_was_open_before_the_migration_has_its_time(pool, database_url):
+    async with worker(pool, database_url):
+        await say(pool, "too many texts")
+    await asyncio.to_thread(back_to, database_url, "0012")
+    await asyncio.to_thread(migrate, database_url)
+    timed = "SELECT consent_question FROM conversation WHERE consent_question_at <= now()"
+    assert await rows(pool, timed) == [{"consent_question": "opt-out"}]
