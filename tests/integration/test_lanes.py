@@ -173,13 +173,14 @@ async def _settled(pool, ids: list[UUID]) -> bool:
 
 async def test_many_workers_never_pass_a_cap(pool, database_url):
     gateway = ScriptedGateway(per_day=30)
-    await fill(pool, Lane.REPLY, 60)
+    ids = await fill(pool, Lane.REPLY, 60)
     async with (
         delivery_worker(pool, database_url, gateway),
         delivery_worker(pool, database_url, gateway),
         delivery_worker(pool, database_url, gateway),
     ):
         await until(lambda: _parked(pool, 30))
+        await until(lambda: _settled(pool, ids))
     assert len(gateway.sent) == 30
 
 

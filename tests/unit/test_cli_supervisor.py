@@ -160,10 +160,11 @@ def test_port_plan() -> None:
         "rasa": 5081,
         "actions": 5082,
         "simulator": 5083,
+        "console": 5084,
         "postgres": 5085,
     }
     assert ports.layout(6000, 3)["rasa-3"] == 6007
-    assert len(set(ports.layout(6000, 5).values())) == 9
+    assert len(set(ports.layout(6000, 5).values())) == 10
 
 
 @pytest.mark.parametrize("base", [0, -5, 65532, 70000])
