@@ -10,7 +10,9 @@ are looked at, and who comes second looks again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -22,7 +24,7 @@ import psycopg
 from connectors.gateways.base import Capabilities, Gateway, Outbound
 from database.encryption import cipher
 from database.pool import Connection, Pool
-from messaging.caps import DAY, Windows, reserve, room
+from messaging.caps import DAY, Windows, limits, reserve, room
 from messaging.errors import Unreadable
 from messaging.lanes import Lane
 from messaging.media import Attachment
@@ -98,6 +100,10 @@ class _Bid:
     free_at: datetime
     passed: int
     next_in: float | None
+
+
+class _Outrun(Exception):
+    """Another worker has just taken over texts of the same number; nothing is counted."""
 
 
 PREPARE = """
@@ -224,6 +230,7 @@ class Queue:
         self._pool = pool
         self._lease = lease
         self._can = {name: gateway.capabilities for name, gateway in gateways.items()}
+        self._capped = any(limits(can) for can in self._can.values())
         ours = [(name, number) for name, gateway in gateways.items() for number in gateway.numbers]
         self._ours: dict[str, Any] = {
             "gateways": [name for name, _ in ours],
@@ -251,16 +258,27 @@ class Queue:
                 candidates = await connection.execute(CANDIDATES, values)
             due = await checks.fetchall()
             found = await candidates.fetchall()
-            ids, next_in = await self._admit(connection, found, limit - len(due))
-            if ids:
-                try:
-                    cursor = await connection.execute(CLAIM, values | {"ids": ids})
-                except psycopg.errors.UniqueViolation:
-                    # Another text of one of these phones has just got under way again.
-                    return Claimed([await self._claimed(connection, row) for row in due], 0.05)
-                place = {id: index for index, id in enumerate(ids)}
-                due += sorted(await cursor.fetchall(), key=lambda row: place[row["id"]])
+            try:
+                async with self._at_once(connection):
+                    ids, next_in = await self._admit(connection, found, limit - len(due))
+                    if ids:
+                        cursor = await connection.execute(CLAIM, values | {"ids": ids})
+                        place = {id: index for index, id in enumerate(ids)}
+                        due += sorted(await cursor.fetchall(), key=lambda row: place[row["id"]])
+            except psycopg.errors.UniqueViolation:
+                # Another text of one of these phones has just got under way again.
+                next_in = 0.05
+            except _Outrun:
+                next_in = 0.0
             return Claimed([await self._claimed(connection, row) for row in due], next_in)
+
+    def _at_once(self, connection: Connection) -> AbstractAsyncContextManager[object]:
+        """A transaction where a gateway has caps.
+
+        What is counted under a cap and then not taken over would be lost to it; and who finds the
+        cap used up must find the texts taken that used it, or it parks them until tomorrow.
+        """
+        return connection.transaction() if self._capped else contextlib.nullcontext()
 
     async def next_due(self) -> float | None:
         """Seconds until a text that waits for its time is due; None where none waits."""
@@ -278,7 +296,8 @@ class Queue:
             rows_of.setdefault((row["gateway"], row["number"]), []).append(row)
         bids: list[_Bid] = []
         waits = [EXPIRED_SECONDS] if any(row["expired"] for row in candidates) else []
-        for rows in rows_of.values():
+        # Caps are locked in one order by everybody.
+        for _, rows in sorted(rows_of.items()) if self._capped else rows_of.items():
             bid = await self._bid(connection, rows, limit)
             if bid.ids:
                 bids.append(bid)
@@ -296,8 +315,10 @@ class Queue:
         }
         cursor = await connection.execute(RESERVE, swap)
         won = {(row["gateway"], row["number"]) for row in await cursor.fetchall()}
-        if len(won) < len(bids):
-            waits.append(0.0)  # another worker was faster: look again at what is left
+        if len(won) < len(bids):  # another worker was faster: look again at what is left
+            if self._capped:
+                raise _Outrun
+            waits.append(0.0)
         ids = [id for bid in bids if (bid.gateway, bid.number) in won for id in bid.ids]
         return ids, min(waits, default=None)
 
