@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from database import url
 from database.embedded import EmbeddedPostgres
 from database.migrate import migrate
 from database.pool import Pool, make_pool
@@ -56,6 +57,7 @@ def database_url(postgres: EmbeddedPostgres, migrated_template: str) -> Iterator
     """A database of the test's own."""
     name = f"test_{next(_numbers)}"
     administer(postgres.url, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    url.database_url.cache_clear()  # commands that run in this process ask where it is
     yield with_database(postgres.url, name)
     administer(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
 
