@@ -52,6 +52,15 @@ STORE_SECONDS = 3.0
 """How long the database may take before a text goes to disk. Twilio waits 15 s for an answer,
 and a database that is slower than this is as good as away."""
 
+BUSY = 64
+"""Attempts at the same time, above which what comes goes to disk at once: the disk takes many
+together, and who waits behind so many waits for longer than a vendor should."""
+
+END_SECONDS = 10.0
+"""When an attempt is ended that has not ended by itself. Not at once: under load hundreds are late
+together, and ending each asks the database for one more connection (measured: it then stored
+nothing for a minute)."""
+
 
 class WebhookHandler:
     """Takes requests of all configured gateways.
@@ -181,7 +190,10 @@ class WebhookHandler:
         self, gateway: str, events: Sequence[Inbound | Receipt], received_at: datetime
     ) -> str:
         # While older texts wait on disk, new ones go behind them.
-        if self._spool is None or not self._spool.pending():
+        to_disk = self._spool is not None and (
+            self._spool.pending() > 0 or len(self._attempts) >= BUSY
+        )
+        if not to_disk:
             try:
                 await self._store_in_time(gateway, events, received_at)
             except Exception as error:
@@ -191,6 +203,7 @@ class WebhookHandler:
                 log.warning("webhook.spooled", extra={"error": repr(error), "ids": _ids(events)})
             else:
                 return "stored"
+        assert self._spool is not None  # noqa: S101  as both ways here found
         try:
             await self._spool.append(gateway, events, received_at)
         except OSError as error:
@@ -204,8 +217,8 @@ class WebhookHandler:
     ) -> None:
         """Store, or raise TimeoutError.
 
-        The attempt is not waited for when its time is over: ending a query on a database that
-        hangs may itself hang. If it succeeds late, the text is stored twice, which does nothing.
+        The attempt is not waited for when its time is over, but may still succeed: the text is
+        then stored twice, which does nothing. One that hangs is ended later on.
         """
 
         async def attempt() -> None:
@@ -217,7 +230,7 @@ class WebhookHandler:
         done, _ = await asyncio.wait({task}, timeout=STORE_SECONDS)
         if done:
             return task.result()
-        task.cancel()
+        asyncio.get_running_loop().call_later(END_SECONDS - STORE_SECONDS, task.cancel)
         raise TimeoutError
 
     def _forget(self, task: asyncio.Task[None]) -> None:

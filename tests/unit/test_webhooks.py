@@ -236,6 +236,48 @@ async def test_a_database_that_hangs_does_not_hold_up_the_answer(tmp_path, monke
     await asyncio.sleep(0.01)
 
 
+async def test_where_many_are_being_stored_the_next_one_does_not_wait_for_them(tmp_path):
+    let_go = asyncio.Event()
+    stored: list[str] = []
+
+    async def store(_gateway, events, _received_at):
+        await let_go.wait()
+        stored.append(events[0].external_id)
+
+    def text(number: int):
+        return post(fields(MessageSid=f"SM{number}", From=f"+1212555{number:04}"))
+
+    spool = Spool(tmp_path)
+    here = WebhookHandler(SETTINGS, store, spool, FixedClock())
+    first = [
+        asyncio.create_task(here.handle("twilio", text(number), "inbound"))
+        for number in range(webhooks.BUSY)
+    ]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(2):
+        answer = await here.handle("twilio", text(webhooks.BUSY), "inbound")
+    assert (answer.status, spool.pending(), stored) == (200, 1, [])
+    let_go.set()
+    assert {(await one).status for one in first} == {200}
+    assert await spool.drain(store) == 1
+    assert sorted(stored) == sorted(f"SM{number}" for number in range(webhooks.BUSY + 1))
+
+
+async def test_an_attempt_that_is_late_may_still_succeed(tmp_path, monkeypatch):
+    monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.05)
+    let_go, stored = asyncio.Event(), []
+
+    async def store(_gateway, events, _received_at):
+        await let_go.wait()
+        stored.append(events[0].external_id)
+
+    here = WebhookHandler(SETTINGS, store, Spool(tmp_path), FixedClock())
+    assert (await here.handle("twilio", post(fields()), "inbound")).status == 200
+    let_go.set()
+    await asyncio.sleep(0.01)
+    assert len(stored) == 1  # it was not cancelled: ending it would cost the database more
+
+
 async def test_a_text_that_goes_to_disk_is_not_overtaken_by_the_next_one(tmp_path, monkeypatch):
     monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.05)
     kept: list[str] = []
