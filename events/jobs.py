@@ -11,7 +11,6 @@ from database.pool import Pool
 from events.dispatch import Dispatcher
 from events.endpoints import any_active
 from events.posting import Poster
-from events.records import prune
 from messaging.jobs import Tools
 
 TURN = timedelta(seconds=66)
@@ -37,8 +36,3 @@ def register(app: App, pool: Pool, tools: Tools) -> None:
         if wanted:
             until = datetime.fromtimestamp(timestamp, UTC) + TURN
             await Dispatcher(pool, poster, tools.clock, random.random).run(until)
-
-    @app.periodic(cron="20 4 * * *")
-    @app.task(name="linnet.events-upkeep")
-    async def forget(timestamp: int) -> None:  # noqa: ARG001  given by its name
-        await prune(pool, tools.retention.texts, tools.clock.now())

@@ -1,26 +1,15 @@
-"""What is on record about deliveries: the log, the dead, doing it again, forgetting."""
+"""What is on record about deliveries: the log, the dead, doing it again."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-import structlog
-
-from database.pool import Connection, Pool
-
-log = structlog.get_logger(__name__)
+from database.pool import Connection
 
 KEPT_DAYS = 30
 """For how long events are kept, delivered or not, so that they can be replayed."""
-
-BATCH = 500
-"""Events that a statement deletes."""
-
-REST_SECONDS = 0.02
-"""Between two statements, for everybody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +69,6 @@ WHERE event.id = event_id AND state <> 'pending'
     AND (%(since)s::timestamptz IS NULL OR event.at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR event.at < %(until)s)
 """
-PRUNE = """
-DELETE FROM outgoing_event WHERE id IN (
-    SELECT id FROM outgoing_event WHERE at < %(cutoff)s ORDER BY at LIMIT %(batch)s)
-"""
 
 
 async def records(
@@ -140,27 +125,3 @@ async def replay(connection: Connection, selection: Selection, now: datetime) ->
     """
     values = {name: getattr(selection, name) for name in Selection.__slots__}
     return (await connection.execute(REPLAY, values | {"now": now})).rowcount
-
-
-async def prune(pool: Pool, retention_days: int, now: datetime) -> int:
-    """Forget events that are old, with their deliveries and attempts, whatever became of them.
-
-    Args:
-        pool: of connections.
-        retention_days: for how many days texts are kept; events are not kept longer.
-        now: the time, UTC.
-
-    Returns:
-        How many events.
-    """
-    cutoff = now - timedelta(days=min(retention_days, KEPT_DAYS))
-    total = 0
-    async with pool.connection() as connection:
-        while gone := (
-            await connection.execute(PRUNE, {"cutoff": cutoff, "batch": BATCH})
-        ).rowcount:
-            total += gone
-            await asyncio.sleep(REST_SECONDS)
-    if total:
-        log.info("upkeep.step", step="outgoing events", rows=total)
-    return total

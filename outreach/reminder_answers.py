@@ -14,7 +14,7 @@ ANSWERS = {
     "r": "/reschedule_appointment",
     "x": "/cancel_appointment",
 }
-"""To a reminder of several appointments: the assistant asks which."""
+"""What letters mean; with nothing behind it, of several appointments, the assistant asks which."""
 
 WORDS = {"r": ("reschedule",), "x": ("cancel",)}
 """Written out, what letters stand for. CANCEL opts out where nothing of ours offers it. YES and
@@ -50,9 +50,21 @@ def to_reminder(appointment: Appointment, until: datetime) -> Opening:
         "awaits_answer": True,
     }
     named = f'{{"appointment": "{appointment.reference}"}}'
+    return Opening(until, slots, _answers(named))
+
+
+def to_several(until: datetime) -> Opening:
+    """What an answer to a reminder of several appointments means: the assistant asks of which.
+
+    Args:
+        until: when the first of them begins, aware.
+    """
+    return Opening(until, NOTHING, _answers(""))
+
+
+def _answers(named: str) -> dict[str, str]:
     answers = {letter: f"{payload}{named}" for letter, payload in ANSWERS.items()}
-    answers |= {word: answers[letter] for letter, words in WORDS.items() for word in words}
-    return Opening(until, slots, answers)
+    return answers | {word: answers[letter] for letter, words in WORDS.items() for word in words}
 
 
 def to_missed(appointment: Appointment, until: datetime) -> Opening:

@@ -16,9 +16,8 @@ import structlog
 from database.pool import Connection
 from messaging.metrics import REMINDERS
 from messaging.notices import Notice, NoticeDesk, Refused
-from messaging.openings import Opening
 from outreach import reminder_words
-from outreach.reminder_answers import ANSWERS, to_reminder
+from outreach.reminder_answers import to_reminder, to_several
 from outreach.reminder_table import Ahead, ahead, candidates, lock, record
 from outreach.reminder_times import Due, due, plan, together
 from outreach.templates import Templates
@@ -203,13 +202,3 @@ def _notice(
         not_after=until,
         opening=to_reminder(first, until) if len(appointments) == 1 else to_several(until),
     )
-
-
-def to_several(until: datetime) -> Opening:
-    """What an answer to a reminder of several appointments means: the assistant asks of which.
-
-    Args:
-        until: when the first of them begins, aware.
-    """
-    nothing = dict.fromkeys(("appointment", "appointment_start", "pending_change", "question"))
-    return Opening(until, nothing, ANSWERS)

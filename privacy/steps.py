@@ -62,13 +62,13 @@ REMINDERS = drain("reminder", "reminder", "id", f"made_at < {_LONG_AGO} AND star
 
 REQUESTED = drain("requested_reminder", "requested_reminder", "key", "closed_at < %(cutoff)s")
 
-# Both are forgotten by jobs of their own as well, sooner than at night.
 EVENTS = drain(
     "outgoing_event",
     "outgoing_event",
     "id",
     f"at < greatest(%(cutoff)s::timestamptz, %(now)s - interval '{KEPT_DAYS} days')",
 )
+# A job of their own forgets them each hour; what is left here is what it could not.
 REQUESTS = drain(
     "api_request", "api_request", "api_key_id, key", "created_at <= %(now)s - interval '24 hours'"
 )

@@ -21,11 +21,13 @@ from events.deliveries import LEASE, wanting
 from events.dispatch import AT_ONCE, Dispatcher
 from events.endpoints import pause, resume, rotate
 from events.posting import Poster
-from events.records import KEPT_DAYS, Selection, prune, replay
+from events.records import KEPT_DAYS, Selection, replay
 from events.signing import new_secret
 from messaging.clock import SystemClock
 from messaging.jobs import Tools, run_jobs
 from messaging.retention_periods import RetentionPeriods
+from messaging.upkeep import prune
+from privacy.steps import EVENTS
 from tests.integration.engine import PHONE, rows, text_in, until
 from tests.integration.hooks import (
     ATTEMPTS,
@@ -578,9 +580,10 @@ async def test_old_events_are_forgotten_with_all_that_belongs_to_them(pool, hook
     await endpoint_at(pool, hook.url)
     await text_in(pool, "Hello")
     await deliver(pool)
-    assert await prune(pool, 400, clock.now()) == 0
+    assert not await prune(pool, RetentionPeriods(), clock.now(), steps=[EVENTS])
     clock.turn(days=KEPT_DAYS + 1)
-    assert await prune(pool, 400, clock.now()) == 1
+    gone = await prune(pool, RetentionPeriods(), clock.now(), steps=[EVENTS])
+    assert gone == {"outgoing_event": 1}
     assert await rows(pool, DELIVERIES) == []
     assert await rows(pool, ATTEMPTS) == []
 
@@ -589,4 +592,5 @@ async def test_events_are_kept_no_longer_than_texts(pool, hook, clock):
     await endpoint_at(pool, hook.url)
     await text_in(pool, "Hello")
     clock.turn(days=8)
-    assert await prune(pool, 7, clock.now()) == 1
+    gone = await prune(pool, RetentionPeriods(texts=7), clock.now(), steps=[EVENTS])
+    assert gone == {"outgoing_event": 1}

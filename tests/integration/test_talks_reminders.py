@@ -10,8 +10,7 @@ import pytest
 
 from messaging.openings import Opening
 from messaging.segments import segment_count
-from outreach.reminder_answers import to_missed, to_recall, to_reminder
-from outreach.reminders import to_several
+from outreach.reminder_answers import to_missed, to_recall, to_reminder, to_several
 from practice.appointments import book, cancel, reschedule, upcoming
 from tests.integration.inside import NOW, Talk
 
